@@ -1,7 +1,239 @@
 package login
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
 
-// Get fetches JSON as the user into v, which is as for [encoding/json.Unmarshal].
-// A relative url is joined to the first of Provider.API.
-func (g *Grant) Get(ctx context.Context, url string, v any) error { panic("soon") }
+	"golang.org/x/oauth2"
+)
+
+const (
+	providerTimeout = 10 * time.Second // of everything one login asks of a provider
+	maxAnswer       = 1 << 20          // bytes of a provider's answer
+	userAgent       = "doorlatch-login/1 (+https://github.com/doorlatch/login)"
+)
+
+var (
+	errRedirected = errors.New("the answer is a redirect, which is not followed")
+	errTooLarge   = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+	errInsecure   = errors.New("want an https URL (http only on loopback)")
+)
+
+// newClient returns a client with our bounds around the transport of base, for
+// everything that is sent to p. Answers of tokenURL are repaired.
+func newClient(base *http.Client, p *Provider, tokenURL string) *http.Client {
+	t := &transport{base: http.DefaultTransport, tokenURL: tokenURL, tokenError: p.TokenError}
+	timeout := providerTimeout
+	if base != nil {
+		if base.Transport != nil {
+			t.base = base.Transport
+		}
+		if base.Timeout > 0 {
+			timeout = min(timeout, base.Timeout)
+		}
+	}
+	return &http.Client{Transport: t, Timeout: timeout, CheckRedirect: noRedirect}
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// transport bounds what one request to a provider can cost and reveal.
+type transport struct {
+	base       http.RoundTripper
+	tokenURL   string
+	tokenError func(int, []byte) error
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !secureURL(r.URL) {
+		closeBody(r)
+		return nil, errInsecure
+	}
+	r = r.Clone(r.Context())
+	setDefault(r.Header, "Accept", "application/json")
+	setDefault(r.Header, "User-Agent", userAgent)
+	resp, err := t.base.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 == 3 && resp.StatusCode != http.StatusNotModified {
+		// A redirected token request would post the code and the secret again,
+		// wherever the answer points.
+		resp.Body.Close()
+		return nil, errRedirected
+	}
+	resp.Body = &limitedBody{ReadCloser: resp.Body, left: maxAnswer}
+	if r.Method == http.MethodPost && t.tokenURL != "" && r.URL.String() == t.tokenURL {
+		return repairTokenResponse(resp, t.tokenError)
+	}
+	return resp, nil
+}
+
+func setDefault(h http.Header, key, value string) {
+	if h.Get(key) == "" {
+		h.Set(key, value)
+	}
+}
+
+func closeBody(r *http.Request) {
+	if r.Body != nil {
+		r.Body.Close()
+	}
+}
+
+// limitedBody fails, rather than ends, where the limit is reached: half an
+// answer must not pass for a whole one.
+type limitedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, errTooLarge
+	}
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return n - 1, errTooLarge
+	}
+	return n, err
+}
+
+// userTransport attaches the user's token to requests for the API origins of
+// the provider, and to no others.
+type userTransport struct {
+	base      http.RoundTripper
+	api       []string
+	authorize func(*http.Request, *oauth2.Token)
+	token     *oauth2.Token
+}
+
+// newUserClient returns c acting as the user whom tok belongs to.
+func newUserClient(c *http.Client, p *Provider, md *Metadata, tok *oauth2.Token) *http.Client {
+	t := &userTransport{base: c.Transport, api: p.API, authorize: p.Authorize, token: tok}
+	if md.UserInfoURL != "" {
+		t.api = append(slices.Clip(t.api), md.UserInfoURL)
+	}
+	if t.authorize == nil {
+		t.authorize = bearer
+	}
+	return &http.Client{Transport: t, Timeout: c.Timeout, CheckRedirect: noRedirect}
+}
+
+func bearer(r *http.Request, t *oauth2.Token) { r.Header.Set("Authorization", "Bearer "+t.AccessToken) }
+
+func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	u, err := t.resolve(r.URL)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.URL = u
+	if slices.ContainsFunc(t.api, func(api string) bool { return sameOrigin(u, api) }) {
+		t.authorize(r, t.token)
+	}
+	return t.base.RoundTrip(r)
+}
+
+// resolve joins a relative URL to the first API base: "user" and "/user" are
+// both below "https://example.com/api".
+func (t *userTransport) resolve(u *url.URL) (*url.URL, error) {
+	if u.Scheme != "" || u.Host != "" {
+		return u, nil
+	}
+	if len(t.api) == 0 {
+		return nil, errors.New("a relative URL needs Provider.API")
+	}
+	base, err := url.Parse(t.api[0])
+	if err != nil {
+		return nil, err
+	}
+	joined := base.JoinPath(u.EscapedPath())
+	joined.RawQuery = u.RawQuery
+	return joined, nil
+}
+
+// sameOrigin reports whether u has the origin of the URL raw.
+func sameOrigin(u *url.URL, raw string) bool {
+	o, err := url.Parse(raw)
+	return err == nil && origin(u) == origin(o)
+}
+
+// origin is scheme, host and port, the port always written (RFC 6454 section 4).
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+// secureURL reports whether secrets may be sent to u: https, or plain http that
+// does not leave the machine.
+func secureURL(u *url.URL) bool {
+	return u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Get fetches JSON as the user into v, which is as for [json.Unmarshal]. A
+// relative url is joined to the first of Provider.API. Anything but a 2xx
+// answer with a JSON body is an error that wraps [ErrProvider] and holds neither
+// the body nor the query of url.
+func (g *Grant) Get(ctx context.Context, url string, v any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("%w: GET: %w", ErrProvider, withoutURL(err))
+	}
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%w: GET %s: "+format, append([]any{ErrProvider, r.URL.Host + r.URL.EscapedPath()}, args...)...)
+	}
+	resp, err := g.Client.Do(r)
+	if err != nil {
+		return fail("%w", withoutURL(err))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return fail("want status 2xx, have %d", resp.StatusCode)
+	}
+	ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if !strings.Contains(ct, "json") && !strings.Contains(ct, "javascript") {
+		return fail("want JSON, have %q", ct)
+	}
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fail("%w", err)
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		// The error of encoding/json may quote the answer.
+		return fail("the answer is not the JSON that was expected")
+	}
+	return nil
+}
+
+// withoutURL drops the URL, whose query may hold secrets, from an error of
+// net/http or net/url.
+func withoutURL(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}

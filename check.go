@@ -1,0 +1,198 @@
+package login
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+const (
+	minKey      = 32                   // bytes
+	maxLifetime = 400 * 24 * time.Hour // RFC 6265bis section 5.5
+	minIdle     = time.Minute
+)
+
+// mistakes collects what is wrong with a Config: each entry says which field,
+// what is wanted and what was found, and never a secret.
+type mistakes []error
+
+func (m *mistakes) add(ok bool, field, want string, have any) {
+	if !ok {
+		*m = append(*m, fmt.Errorf("login: Config.%s: want %s, have %v", field, want, have))
+	}
+}
+
+// check reports every mistake in c.
+func (c *Config) check() error {
+	var m mistakes
+	base := c.checkURL(&m)
+	c.checkKeys(&m)
+	m.add(c.Lifetime >= 0 && c.Lifetime <= maxLifetime, "Lifetime", "0 (24 hours) to 400 days", c.Lifetime)
+	m.add(c.Lifetime == 0 || c.Lifetime >= minIdle, "Lifetime", "at least a minute", c.Lifetime)
+	m.add(c.Idle == 0 || c.Idle >= minIdle, "Idle", "0 (no limit) or at least a minute", c.Idle)
+	lifetime := c.Lifetime
+	if lifetime == 0 {
+		lifetime = 24 * time.Hour
+	}
+	m.add(c.Idle <= lifetime, "Idle", "no more than Lifetime", c.Idle)
+	if v := reflect.ValueOf(c.Store); v.Kind() == reflect.Pointer {
+		m.add(!v.IsNil(), "Store", "a store, or nothing at all", fmt.Sprintf("a nil %T", c.Store))
+	}
+	m.add(len(c.Providers) > 0, "Providers", "at least one", "none")
+	names, callbacks := map[string]int{}, map[string]int{}
+	for i := range c.Providers {
+		p := &c.Providers[i]
+		field := fmt.Sprintf("Providers[%d]", i)
+		if p.Name != "" {
+			field = fmt.Sprintf("Providers[%d %q]", i, p.Name)
+		}
+		at := func(name string) string { return field + "." + name }
+		first, taken := names[p.Name]
+		m.add(!taken || p.Name == "", at("Name"), "a name of its own", fmt.Sprintf("that of Providers[%d]", first))
+		names[p.Name] = i
+		p.check(&m, at)
+		if base == nil {
+			continue
+		}
+		// One redirect URL each: an answer then says whom it is from (RFC 9700
+		// section 4.4.2.2).
+		callback := p.redirectURL(c.URL)
+		first, taken = callbacks[callback]
+		m.add(!taken, at("RedirectURL"), "one of its own", fmt.Sprintf("that of Providers[%d]", first))
+		callbacks[callback] = i
+		if u, ok := m.checkURL(at("RedirectURL"), callback); ok {
+			m.add(origin(u) == origin(base) && u.RawQuery == "" && len(u.Path) > 1, at("RedirectURL"),
+				"a path below the origin of Config.URL, without a query", fmt.Sprintf("%q", callback))
+		}
+	}
+	return errors.Join(m...)
+}
+
+func (c *Config) checkURL(m *mistakes) *url.URL {
+	u, ok := m.checkURL("URL", c.URL)
+	if !ok {
+		return nil
+	}
+	plain := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
+	ok = plain.MatchString(u.EscapedPath()) && u.RawQuery == "" && !u.ForceQuery
+	m.add(ok, "URL", "a path of plain segments, no query", fmt.Sprintf("%q", c.URL))
+	return u
+}
+
+// checkURL parses an absolute URL that secrets or codes may be sent to.
+func (m *mistakes) checkURL(field, raw string) (*url.URL, bool) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		m.add(false, field, "a URL", fmt.Sprintf("%q", raw))
+		return nil, false
+	}
+	ok := secureURL(u) && u.User == nil && u.Fragment == "" && !strings.Contains(raw, "#")
+	m.add(ok, field, "an absolute https URL (http only on localhost, 127.0.0.0/8 or [::1]) without user and fragment",
+		fmt.Sprintf("%q", u.Redacted()))
+	return u, ok
+}
+
+func (c *Config) checkKeys(m *mistakes) {
+	keys := append([][]byte{c.Key}, c.OldKeys...)
+	for i, key := range keys {
+		field := "Key"
+		if i > 0 {
+			field = fmt.Sprintf("OldKeys[%d]", i-1)
+		}
+		m.add(len(key) >= minKey, field, "at least 32 random bytes", fmt.Sprintf("%d bytes", len(key)))
+		if len(key) < minKey {
+			continue
+		}
+		m.add(len(bytes.Trim(key, string(key[:1]))) > 0, field, "random bytes", "one byte repeated")
+		for _, other := range keys[:i] {
+			m.add(!bytes.Equal(key, other), field, "a key of its own", "one that is listed before")
+		}
+	}
+}
+
+var providerName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+
+// check reports the mistakes in p. at names a field of it.
+func (p *Provider) check(m *mistakes, at func(string) string) {
+	reserved := slices.Contains([]string{"login", "callback", "logout", "connect"}, p.Name)
+	m.add(providerName.MatchString(p.Name) && !reserved, at("Name"),
+		"1 to 32 of a-z, 0-9, - and _, and none of login, callback, logout, connect", fmt.Sprintf("%q", p.Name))
+	trimmed := strings.TrimSpace(p.ClientID)
+	m.add(trimmed != "" && trimmed == p.ClientID, at("ClientID"),
+		"the client ID that the provider gave, without white space around it", fmt.Sprintf("%q", p.ClientID))
+	switch {
+	case p.Public:
+		m.add(p.ClientSecret == "", at("ClientSecret"), "none, because Public is set", "one")
+	default:
+		m.add(p.ClientSecret != "", at("ClientSecret"), "the secret that the provider gave (or Public)", "none")
+		m.add(strings.TrimSpace(p.ClientSecret) == p.ClientSecret, at("ClientSecret"), "no white space around it", "some")
+	}
+	m.add(p.Identify != nil, at("Identify"), "a function", "nil")
+	p.checkEndpoint(m, at)
+	p.checkRequest(m, at)
+	for i, api := range p.API {
+		if u, ok := m.checkURL(fmt.Sprintf("%s[%d]", at("API"), i), api); ok {
+			m.add(u.RawQuery == "", fmt.Sprintf("%s[%d]", at("API"), i), "no query", fmt.Sprintf("%q", api))
+		}
+	}
+}
+
+func (p *Provider) checkEndpoint(m *mistakes, at func(string) string) {
+	if p.Issuer != "" || p.Discover != nil {
+		if u, ok := m.checkURL(at("Issuer"), p.Issuer); ok {
+			m.add(u.RawQuery == "", at("Issuer"), "no query", fmt.Sprintf("%q", p.Issuer))
+		}
+	}
+	m.add(!p.RequireIss || p.Issuer != "", at("RequireIss"), "an Issuer to compare with", "none")
+	if p.Discover != nil {
+		return
+	}
+	if u, ok := m.checkURL(at("Endpoint.AuthURL"), p.Endpoint.AuthURL); ok {
+		for _, key := range ownParams {
+			m.add(!u.Query().Has(key), at("Endpoint.AuthURL"), "a query without what a login sets itself", key)
+		}
+	}
+	m.checkURL(at("Endpoint.TokenURL"), p.Endpoint.TokenURL)
+	m.add(p.Public || p.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect, at("Endpoint.AuthStyle"),
+		"AuthStyleInParams or AuthStyleInHeader (auto-detection sends a single-use code twice)", "AuthStyleAutoDetect")
+}
+
+// ownParams are the authorization parameters that a login sets itself, and those
+// that would replace them.
+var ownParams = []string{
+	"response_type", "client_id", "redirect_uri", "state", "nonce", "scope",
+	"code_challenge", "code_challenge_method", "request", "request_uri",
+}
+
+func (p *Provider) checkRequest(m *mistakes, at func(string) string) {
+	for _, s := range p.Scopes {
+		m.add(validScope(s), at("Scopes"), "scopes as in RFC 6749 section 3.3, one each", fmt.Sprintf("%q", s))
+	}
+	m.add(slices.Contains([]string{"", " ", ",", "+"}, p.ScopeSeparator), at("ScopeSeparator"),
+		"a space, a comma or a plus sign", fmt.Sprintf("%q", p.ScopeSeparator))
+	for _, key := range ownParams {
+		m.add(!p.Params.Has(key), at("Params"), "none that a login sets itself", key)
+	}
+	if p.Params.Has("response_mode") {
+		mode := p.Params.Get("response_mode")
+		m.add(mode == "query" || mode == "form_post", at("Params"), "a response_mode of query or form_post",
+			fmt.Sprintf("%q", mode))
+	}
+}
+
+func validScope(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,155 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"golang.org/x/oauth2"
+)
+
+const (
+	maxCallback  = 8 << 10 // bytes of a callback's parameters
+	maxCodeBytes = 4 << 10
+)
+
+// callbackParams returns the parameters of r. None may come twice (RFC 6749
+// section 3.1): whoever looks at the first would disagree with whoever looks at
+// the last.
+func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	query := r.URL.RawQuery
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, maxCallback)
+		if err := r.ParseForm(); err != nil {
+			return nil, errors.New("want a form of at most 8 KiB")
+		}
+		query = r.PostForm.Encode()
+	}
+	if len(query) > maxCallback {
+		return nil, errors.New("want a query of at most 8 KiB")
+	}
+	params, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errors.New("want a well-formed query")
+	}
+	for _, key := range []string{"state", "code", "iss", "error", "error_code"} {
+		if len(params[key]) > 1 {
+			return nil, fmt.Errorf("want one %s, have %d", key, len(params[key]))
+		}
+	}
+	return params, nil
+}
+
+// finish turns the answer of the provider into a user: every check between the
+// browser's return and the session, in order.
+func (a *Auth) finish(r *http.Request, p *provider, f *flow, params url.Values) (*User, *Grant, error) {
+	if f.provider != p.Name || f.redirectURL != p.RedirectURL {
+		return nil, nil, &failure{kind: ErrBadCallback, reason: "wrong_provider"}
+	}
+	if !a.use(f) {
+		return nil, nil, &failure{kind: ErrBadCallback, reason: "already_used"}
+	}
+	md, err := p.metadata(r.Context())
+	if err != nil {
+		return nil, nil, &failure{kind: ErrProvider, reason: "discovery_failed", err: err}
+	}
+	if err := checkIssuer(f, md, params); err != nil {
+		return nil, nil, err
+	}
+	if err := callbackError(params); err != nil {
+		return nil, nil, err
+	}
+	code := params.Get("code")
+	if code == "" || len(code) > maxCodeBytes {
+		return nil, nil, &failure{kind: ErrBadCallback, reason: "missing_code"}
+	}
+	return a.redeem(r, p, md, f, code)
+}
+
+// checkIssuer is RFC 9207 section 2.4, for successes and errors alike.
+func checkIssuer(f *flow, md *Metadata, params url.Values) error {
+	if f.issuer != md.Issuer {
+		return &failure{kind: ErrBadCallback, reason: "issuer_changed"}
+	}
+	switch iss, present := params.Get("iss"), params.Has("iss"); {
+	case present && md.Issuer != "" && iss != md.Issuer:
+		return &failure{kind: ErrBadCallback, reason: "wrong_issuer"}
+	case !present && md.RequireIss:
+		return &failure{kind: ErrBadCallback, reason: "missing_issuer"}
+	}
+	return nil
+}
+
+// callbackError returns the error that the provider reports, nil if none. What
+// it says in words may have been written by anybody who can make a link.
+func callbackError(params url.Values) error {
+	code := params.Get("error")
+	if code == "" && !params.Has("error") {
+		if code = params.Get("error_code"); code == "" { // Facebook, at times
+			return nil
+		}
+	}
+	code = safeCode(code)
+	f := &failure{kind: ErrProvider, reason: "provider_error", err: &oauth2.RetrieveError{ErrorCode: code}}
+	switch code {
+	case "access_denied", "user_denied", "consent_required":
+		f.kind, f.reason = ErrDenied, "denied"
+	case "login_required", "interaction_required", "account_selection_required":
+		f.kind, f.reason = ErrLoginRequired, code
+	case "temporarily_unavailable":
+		f.reason = code
+	}
+	return f
+}
+
+// redeem exchanges code for a token, once, and asks who it belongs to.
+func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code string) (*User, *Grant, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), providerTimeout)
+	defer cancel()
+	client := newClient(p.base, &p.Provider, md.Endpoint.TokenURL)
+	ctx = context.WithValue(ctx, oauth2.HTTPClient, client)
+	c := oauth2.Config{
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret,
+		Endpoint: md.Endpoint, RedirectURL: f.redirectURL,
+	}
+	token, err := c.Exchange(ctx, code, oauth2.VerifierOption(f.verifier))
+	if err != nil {
+		return nil, nil, &failure{kind: ErrProvider, reason: "exchange_failed", err: withoutURL(err), secrets: []string{p.ClientSecret}}
+	}
+	g := &Grant{
+		Provider: p.Provider, Metadata: *md, Token: token, Scopes: scopesOf(token, p.Scopes),
+		Client: newUserClient(client, &p.Provider, md, token),
+	}
+	g.IDToken, _ = token.Extra("id_token").(string)
+	if p.openID() {
+		g.Nonce = f.nonce
+	}
+	fail := func(kind error, reason string, err error) (*User, *Grant, error) {
+		secrets := []string{p.ClientSecret, token.AccessToken, token.RefreshToken, g.IDToken}
+		if g.Token != nil {
+			secrets = append(secrets, g.Token.AccessToken, g.Token.RefreshToken)
+		}
+		return nil, nil, &failure{kind: kind, reason: reason, err: err, secrets: secrets}
+	}
+	u, err := p.Identify(ctx, g)
+	switch {
+	case errors.Is(err, ErrForbidden):
+		return fail(ErrForbidden, "refused", err)
+	case err != nil:
+		return fail(ErrProvider, "identify_failed", err)
+	case u == nil || u.ID == "":
+		return fail(ErrProvider, "identify_failed", errors.New("no user ID"))
+	}
+	u.Provider, g.User = p.Name, u
+	if a.config.OnLogin != nil {
+		switch err := a.config.OnLogin(r, u, g); {
+		case errors.Is(err, ErrForbidden):
+			return fail(ErrForbidden, "refused", err)
+		case err != nil:
+			return fail(nil, "on_login_failed", err)
+		}
+	}
+	return u, g, nil
+}

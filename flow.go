@@ -1,0 +1,197 @@
+package login
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+const (
+	flowLifetime = 10 * time.Minute // as long as a code may live (RFC 6749 section 4.1.2)
+	maxFlows     = 5                // login attempts that one browser may have open
+	maxFlowBytes = 4096             // of their cookies together
+	clockSkew    = time.Minute      // by which the clocks of replicas may differ
+)
+
+// A flow is one login attempt. It lives in a sealed cookie of its own, named
+// after its state, so that attempts in several tabs do not disturb each other
+// and the server remembers nothing.
+type flow struct {
+	state    string // 256 bits; what ties the callback to this browser (RFC 6749 section 10.12)
+	verifier string // PKCE (RFC 7636)
+	nonce    string // ties the ID token to this attempt (OpenID Connect Core 3.1.2.1)
+
+	// What the attempt was begun with. A callback that arrives for anything
+	// else is a mix-up (RFC 9700 section 4.4).
+	provider, issuer, redirectURL string
+
+	next  string
+	began time.Time
+}
+
+func newFlow(p *Provider, md *Metadata, next string, now time.Time) *flow {
+	return &flow{
+		state: randomText(), verifier: randomText(), nonce: randomText(),
+		provider: p.Name, issuer: md.Issuer, redirectURL: p.RedirectURL,
+		next: next, began: now,
+	}
+}
+
+// randomText returns 256 random bits as 43 characters of base64url, which is
+// also the shortest PKCE verifier that RFC 7636 section 4.1 allows.
+func randomText() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func (f *flow) record() record {
+	return newRecord(purposeFlow).str(f.state).str(f.verifier).str(f.nonce).
+		str(f.provider).str(f.issuer).str(f.redirectURL).str(f.next).int(f.began.Unix())
+}
+
+func readFlow(b []byte) (*flow, bool) {
+	r := readRecord(b, purposeFlow)
+	f := &flow{
+		state: r.str(), verifier: r.str(), nonce: r.str(),
+		provider: r.str(), issuer: r.str(), redirectURL: r.str(), next: r.str(),
+		began: time.Unix(r.int(), 0),
+	}
+	return f, r.ok()
+}
+
+// expired reports whether f is too old, or younger than the clock allows.
+func (f *flow) expired(now time.Time) bool {
+	return now.Sub(f.began) > flowLifetime || f.began.Sub(now) > clockSkew
+}
+
+// authURL is the address of the authorization request (RFC 6749 section 4.1.1).
+func (f *flow) authURL(p *Provider, md *Metadata) string {
+	c := oauth2.Config{ClientID: p.ClientID, Endpoint: md.Endpoint, RedirectURL: f.redirectURL}
+	var opts []oauth2.AuthCodeOption
+	for key, values := range p.Params {
+		for _, v := range values {
+			opts = append(opts, oauth2.SetAuthURLParam(key, v))
+		}
+	}
+	if len(p.Scopes) > 0 { // an empty scope parameter breaks some providers
+		sep := p.ScopeSeparator
+		if sep == "" {
+			sep = " "
+		}
+		opts = append(opts, oauth2.SetAuthURLParam("scope", strings.Join(p.Scopes, sep)))
+	}
+	if p.openID() {
+		opts = append(opts, oauth2.SetAuthURLParam("nonce", f.nonce))
+	}
+	u := c.AuthCodeURL(f.state, append(opts, oauth2.S256ChallengeOption(f.verifier))...)
+	// The query encodes a plus sign as %2B, so every "+" left is a space; Apple
+	// and others understand only %20. What stands before the query is not ours.
+	base, query, _ := strings.Cut(u, "?")
+	return base + "?" + strings.ReplaceAll(query, "+", "%20")
+}
+
+// openID reports whether p is asked for an ID token.
+func (p *Provider) openID() bool { return slices.Contains(p.Scopes, "openid") }
+
+// formPost reports whether p answers by a POST from its own site (OAuth 2.0 Form
+// Post Response Mode).
+func (p *Provider) formPost() bool { return p.Params.Get("response_mode") == "form_post" }
+
+// keepFlow sets the cookie of f, and removes the oldest others where there are
+// too many of them.
+func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *flow) error {
+	name := a.cookies.flow(f.state)
+	value, err := a.flows.seal(name, f.record())
+	if err != nil {
+		return err
+	}
+	a.evictFlows(w, r, len(name)+len(value))
+	c := a.cookies.cookie(name, value, int(flowLifetime.Seconds()))
+	if p.formPost() {
+		// The callback is a POST from another site, which Lax cookies do not
+		// accompany. Browsers want Secure with None, and allow both on loopback.
+		c.SameSite, c.Secure = http.SameSiteNoneMode, true
+	}
+	set(w, c)
+	return nil
+}
+
+// evictFlows makes room for a flow cookie of the given size: at most maxFlows
+// and maxFlowBytes with it, and not so many that together with a large session
+// they exceed what proxies accept in a request.
+func (a *Auth) evictFlows(w http.ResponseWriter, r *http.Request, size int) {
+	type open struct {
+		name  string
+		size  int
+		began time.Time
+	}
+	var flows []open
+	others := 0
+	a.cookies.each(r, a.cookies.base, func(name, value string) {
+		if !strings.HasPrefix(name, a.cookies.flowPrefix()) {
+			others += len(name) + len(value)
+			return
+		}
+		if len(flows) == 4*maxFlows { // more than we ever set: not worth a look
+			return
+		}
+		f, ok := a.openFlow(name, value)
+		if !ok {
+			f = new(flow) // the zero time: older than all others
+		}
+		flows = append(flows, open{name, len(name) + len(value), f.began})
+	})
+	slices.SortStableFunc(flows, func(x, y open) int { return y.began.Compare(x.began) })
+	room := min(maxFlowBytes, maxSessionBytes-others) - size
+	for i, f := range flows {
+		if room -= f.size; i+1 >= maxFlows || room < 0 || f.began.IsZero() {
+			a.cookies.clear(w, f.name)
+		}
+	}
+}
+
+// openFlow opens a flow cookie.
+func (a *Auth) openFlow(name, value string) (*flow, bool) {
+	if len(value) > maxSetCookie {
+		return nil, false
+	}
+	b, ok := a.flows.open(name, value)
+	if !ok {
+		return nil, false
+	}
+	f, ok := readFlow(b)
+	return f, ok && !f.expired(a.now())
+}
+
+// findFlow returns the flow that r belongs to by its state parameter and one of
+// its cookies, nil if there is none.
+func (a *Auth) findFlow(r *http.Request, state string) *flow {
+	if len(state) != base64.RawURLEncoding.EncodedLen(32) {
+		return nil
+	}
+	var found *flow
+	want := a.cookies.flow(state)
+	a.cookies.each(r, want, func(name, value string) {
+		if name != want || found != nil {
+			return
+		}
+		f, ok := a.openFlow(name, value)
+		if ok && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1 {
+			found = f
+		}
+	})
+	return found
+}
+
+// use marks f as finished and reports whether this is the first time, so that
+// of parallel callbacks only one goes on to the token endpoint.
+func (a *Auth) use(f *flow) bool {
+	return a.finished.add([16]byte([]byte(f.state)[:16]), a.now())
+}

@@ -1,0 +1,285 @@
+package login
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const defaultNext = "/" // where people land who did not come from anywhere
+
+// owns reports whether path is one that ServeHTTP answers.
+func (a *Auth) owns(path string) bool {
+	rest, ok := strings.CutPrefix(path, a.base)
+	if ok {
+		for _, own := range [...]string{"/login", "/callback", "/logout"} {
+			if tail, ok := strings.CutPrefix(rest, own); ok && (tail == "" || tail[0] == '/') {
+				return true
+			}
+		}
+	}
+	return len(a.callbacks) > 0 && a.callbacks[path] != ""
+}
+
+// ServeHTTP serves /login, /login/{provider}, /callback/{provider} and /logout,
+// with or without the path of Config.URL in front (see [http.StripPrefix]). All
+// else is 404. [Auth.Wrap] does this by itself.
+func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if rest, ok := strings.CutPrefix(path, a.base); ok && strings.HasPrefix(rest, "/") {
+		path = rest
+	}
+	name, _ := strings.CutPrefix(path, "/login/")
+	switch {
+	case a.callbacks[r.URL.Path] != "":
+		a.Callback(w, r)
+	case path == "/login", path == "/login/"+name && a.providers[name] != nil:
+		a.Login(w, r)
+	case strings.HasPrefix(path, "/callback/") && a.providers[path[len("/callback/"):]] != nil:
+		a.Callback(w, r)
+	case path == "/logout":
+		a.Logout(w, r)
+	default:
+		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "not_found"})
+	}
+}
+
+// providerOf returns the provider that r names: by the path value {provider}, or
+// else by the last segment of its path. It is nil if there is none, and ok is
+// false if one is named that does not exist.
+func (a *Auth) providerOf(r *http.Request, own string) (p *provider, ok bool) {
+	name := r.PathValue("provider")
+	if name == "" {
+		name = r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+		if name == own {
+			return nil, true
+		}
+	}
+	p = a.providers[name]
+	return p, p != nil
+}
+
+// Login serves GET /login, which lets people choose a provider, and GET
+// /login/{provider}?next=/path, which sends them there and, once they are logged
+// in, to next. A next that is not a path of this site falls to "/".
+func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
+	p, ok := a.providerOf(r, "login")
+	if !ok {
+		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "unknown_provider"})
+		return
+	}
+	if p == nil && len(a.config.Providers) == 1 {
+		p = a.providers[a.config.Providers[0].Name]
+	}
+	methods := []string{http.MethodGet}
+	if p == nil {
+		methods = append(methods, http.MethodHead)
+	}
+	if !a.direct(w, r, methods...) {
+		return
+	}
+	next, ok := a.localPath(r.URL.Query().Get("next"))
+	if !ok {
+		next = defaultNext
+	}
+	if p == nil {
+		a.choose(w, r, next)
+		return
+	}
+	a.start(w, r, p, next)
+}
+
+// start sends the browser to p.
+func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next string) {
+	md, err := p.metadata(r.Context())
+	if err != nil {
+		a.fail(w, r, &failure{kind: ErrProvider, reason: "discovery_failed", provider: p, next: next, err: err})
+		return
+	}
+	f := newFlow(&p.Provider, md, next, a.now())
+	if err := a.keepFlow(w, r, &p.Provider, f); err != nil {
+		a.fail(w, r, &failure{reason: "flow_not_kept", provider: p, next: next, err: err})
+		return
+	}
+	redirect(w, f.authURL(&p.Provider, md))
+}
+
+// redirect answers 303, which makes a GET of every method: 307 would post what
+// the browser sent to us on to the next site (RFC 9700 section 4.12). Unlike
+// http.Redirect it does not clean the path, which can turn a safe one into one
+// that leaves the site.
+func redirect(w http.ResponseWriter, location string) {
+	h := w.Header()
+	h.Set("Location", location)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// Callback serves GET /callback/{provider}, where the provider sends browsers
+// back to; POST too, for a provider with response_mode=form_post.
+func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
+	var p *provider
+	if name := a.callbacks[r.URL.Path]; name != "" {
+		p = a.providers[name]
+	} else if p, _ = a.providerOf(r, "callback"); p == nil {
+		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "unknown_provider"})
+		return
+	}
+	methods := []string{http.MethodGet}
+	if p.formPost() {
+		methods = append(methods, http.MethodPost)
+	}
+	if !a.direct(w, r, methods...) {
+		return
+	}
+	params, err := callbackParams(w, r)
+	if err != nil {
+		a.fail(w, r, &failure{kind: ErrBadCallback, reason: "bad_parameters", provider: p, err: err})
+		return
+	}
+	f := a.findFlow(r, params.Get("state"))
+	if f == nil {
+		a.strayCallback(w, r, p)
+		return
+	}
+	a.cookies.clear(w, a.cookies.flow(f.state)) // used, whatever comes of it
+	next := f.next
+	u, g, err := a.finish(r, p, f, params)
+	if err == nil {
+		err = a.begin(w, r, u, g)
+		if err != nil {
+			err = &failure{reason: "session_not_begun", err: err}
+		}
+	}
+	if err != nil {
+		fail := asFailure(err)
+		fail.provider, fail.next = p, next
+		fail.secrets = append(fail.secrets, params.Get("code"), f.state, f.verifier, f.nonce)
+		a.fail(w, r, fail)
+		return
+	}
+	a.logger().DebugContext(r.Context(), "login: logged in", "provider", p.Name, "user", u.ID)
+	if p.StrayFragment && !strings.Contains(next, "#") {
+		next += "#"
+	}
+	redirect(w, next)
+}
+
+// strayCallback answers a callback that belongs to no open flow: pressed Back or
+// Reload after the login, or never began here.
+func (a *Auth) strayCallback(w http.ResponseWriter, r *http.Request, p *provider) {
+	if s, err := a.load(w, r); s != nil && err == nil {
+		redirect(w, defaultNext)
+		return
+	}
+	a.fail(w, r, &failure{kind: ErrBadCallback, reason: "no_such_flow", provider: p})
+}
+
+// Logout serves POST /logout, which ends the session and goes to "/", or to the
+// path in the query parameter next. It takes requests of pages of this site only
+// (see [http.CrossOriginProtection]). GET shows a page with a button and changes
+// nothing: links are followed by programs too, and by other people's pages.
+func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		if a.direct(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			a.confirmLogout(w, r)
+		}
+		return
+	}
+	if err := a.crossSite.Check(r); err != nil {
+		a.fail(w, r, &failure{status: http.StatusForbidden, reason: "cross_origin", err: err})
+		return
+	}
+	if s := a.end(w, r); s != nil {
+		a.logger().DebugContext(r.Context(), "login: logged out", "provider", s.user.Provider, "user", s.user.ID)
+	}
+	next, ok := a.localPath(r.URL.Query().Get("next"))
+	if !ok {
+		next = defaultNext
+	}
+	redirect(w, next)
+}
+
+// direct reports whether r may have effects: it has one of methods, and a person
+// sent it by following a link or a redirect in a whole window, as far as the
+// browser says. Otherwise it has answered.
+func (a *Auth) direct(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	reason, status := "", http.StatusForbidden
+	switch {
+	case !slices.Contains(methods, r.Method):
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		reason, status = "method", http.StatusMethodNotAllowed
+	case prefetch(r):
+		reason = "prefetch"
+	case !slices.Contains([]string{"", "navigate"}, r.Header.Get("Sec-Fetch-Mode")):
+		reason = "not_a_navigation"
+	case !slices.Contains([]string{"", "document"}, r.Header.Get("Sec-Fetch-Dest")):
+		reason = "framed"
+	default:
+		return true
+	}
+	a.fail(w, r, &failure{status: status, reason: reason})
+	return false
+}
+
+// prefetch reports whether a browser sends r before anybody has asked for it.
+func prefetch(r *http.Request) bool {
+	for _, key := range []string{"Sec-Purpose", "Purpose", "X-Moz"} {
+		if strings.HasPrefix(r.Header.Get(key), "prefetch") {
+			return true
+		}
+	}
+	return false
+}
+
+// navigation reports whether r is a browser opening a page, as opposed to a
+// program, or a script on a page, that could do nothing with HTML.
+func navigation(r *http.Request) bool {
+	if prefetch(r) {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// demandLogin answers a request that needs somebody to be logged in.
+func (a *Auth) demandLogin(w http.ResponseWriter, r *http.Request) {
+	if !navigation(r) || len(a.providers) == 0 {
+		a.fail(w, r, &failure{kind: ErrLoginRequired, reason: "login_required"})
+		return
+	}
+	// RequestURI is what the browser asked for, before any router took parts of
+	// it away. After a POST there is nothing to return to.
+	next, ok := a.localPath(r.RequestURI)
+	if !ok || r.Method != http.MethodGet {
+		next = ""
+	}
+	redirect(w, a.loginURL("", next))
+}
+
+func (a *Auth) logger() *slog.Logger {
+	if a.config.Logger != nil {
+		return a.config.Logger
+	}
+	return slog.Default()
+}
+
+// problem is the body of an answer to a program (RFC 9457).
+type problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+func writeProblem(w http.ResponseWriter, status int, detail, reason string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(problem{"about:blank", http.StatusText(status), status, detail, reason})
+}

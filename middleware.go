@@ -1,0 +1,282 @@
+package login
+
+import (
+	"context"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/sessions"
+)
+
+// Config says how people log in. URL, Key and Providers are required; the zero
+// value of everything else is safe. [New] copies it.
+//
+// Printing a Config shows no secret.
+type Config struct {
+	// URL is where browsers reach the handlers: "https://example.com", or
+	// "https://example.com/auth" to have them below /auth. It decides the paths
+	// that are served, the redirect URLs, the names and attributes of cookies
+	// and the origin that may log out; nothing is ever taken from the Host or
+	// X-Forwarded-* headers. Plain http is for loopback hosts only.
+	URL string
+
+	// Key seals the cookies: at least 32 random bytes, the same on all
+	// replicas. Who knows it can log in as anybody.
+	Key []byte
+
+	// OldKeys open cookies that were sealed before Key was changed. Keep an old
+	// key here for a Lifetime.
+	OldKeys [][]byte
+
+	// Providers are the ways to log in. With a single one, /login goes straight
+	// there; with several it lets people choose.
+	Providers []Provider
+
+	// Lifetime is how long a login lasts, however busy its user is. It is
+	// checked inside the session as well as by the browser. If zero, it is 24
+	// hours; the most is 400 days, which is as long as browsers keep a cookie.
+	Lifetime time.Duration
+
+	// Idle ends a login that was not used for so long, at least a minute. Its
+	// precision is a quarter. If zero, there is no idle limit.
+	Idle time.Duration
+
+	// OnLogin is called after the provider has said who logs in and before the
+	// session begins. It may look the user up in the application's database and
+	// fill in User.Extra, set Grant.Token to nil so that no token is kept, or
+	// refuse: with a [Refusal], whose words the person sees, or with any other
+	// error, which is logged and answered with 500.
+	OnLogin func(*http.Request, *User, *Grant) error
+
+	// OnError answers failed requests in place of the built-in pages. The error
+	// is one of this package's Err variables or wraps one; its text is for logs
+	// and holds no secret. It has been logged already.
+	OnError func(http.ResponseWriter, *http.Request, error)
+
+	// Pages replaces built-in pages: templates named "chooser", "error" and
+	// "logout", executed with a [Page]. Pages that are not there stay built in.
+	Pages *template.Template
+
+	// Store holds sessions on the server: Redis, PostgreSQL, files, anything
+	// with the interface of gorilla/sessions. What it gets is sealed already.
+	// Its records should last as long as Lifetime and hold 100 kB. If nil,
+	// sessions live in encrypted cookies.
+	Store sessions.Store
+
+	// Client reaches the providers: through a proxy, say. Of it, Transport and a
+	// Timeout below 10 seconds are used. If nil, it is http.DefaultTransport.
+	Client *http.Client
+
+	// Logger gets a line for every failed request, with the provider, a reason
+	// code and the error, and for every login at level Debug. If nil, it is
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+// An Auth logs people in with the providers of one [Config]. It is safe for
+// concurrent use. The zero Auth lets nobody in.
+//
+// Printing an Auth shows no secret.
+type Auth struct {
+	config    Config
+	origin    string // of Config.URL
+	base      string // path of Config.URL, without a slash at the end
+	providers map[string]*provider
+	callbacks map[string]string // path of a RedirectURL of its own -> name of the provider
+	cookies   cookies
+	crossSite *http.CrossOriginProtection
+	pages     *pages
+
+	flows, identities, tokens, lastSeen, handles keyring
+
+	finished *recentSet // states of flows that were used
+	revoked  *recentSet // IDs of sessions that were ended
+
+	now func() time.Time
+}
+
+// New returns an Auth, or an error that names every mistake in c at once.
+func New(c Config) (*Auth, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	a := &Auth{
+		origin:    u.Scheme + "://" + u.Host,
+		base:      strings.TrimSuffix(u.EscapedPath(), "/"),
+		providers: make(map[string]*provider),
+		callbacks: make(map[string]string),
+		crossSite: http.NewCrossOriginProtection(),
+		now:       time.Now,
+	}
+	c.URL = a.origin + a.base
+	if c.Lifetime == 0 {
+		c.Lifetime = 24 * time.Hour
+	}
+	a.cookies = newCookies(c.URL, u.Scheme == "https")
+	keys := append([][]byte{c.Key}, c.OldKeys...)
+	for purpose, ring := range map[byte]*keyring{
+		purposeFlow: &a.flows, purposeIdentity: &a.identities, purposeToken: &a.tokens,
+		purposeSeen: &a.lastSeen, purposeHandle: &a.handles,
+	} {
+		if *ring, err = newKeyring(purpose, c.URL, keys); err != nil {
+			return nil, err
+		}
+	}
+	c.Key, c.OldKeys = nil, nil // the derived keys are enough
+	if a.pages, err = newPages(c.Pages); err != nil {
+		return nil, err
+	}
+	if err := a.crossSite.AddTrustedOrigin(a.origin); err != nil {
+		return nil, err
+	}
+	a.finished = newRecentSet(flowLifetime, 1<<16)
+	a.revoked = newRecentSet(c.Lifetime, 1<<17)
+	c.Providers = slices.Clone(c.Providers)
+	for i := range c.Providers {
+		p := c.newProvider(i)
+		c.Providers[i] = p.Provider
+		a.providers[p.Name] = p
+		if u, err := url.Parse(p.RedirectURL); err == nil && u.Path != a.base+"/callback/"+p.Name {
+			a.callbacks[u.Path] = p.Name
+		}
+	}
+	a.config = c
+	return a, nil
+}
+
+// CallbackURL returns what to register at the provider of that name as its
+// redirect URL or callback URL, "" if there is no such provider.
+func (a *Auth) CallbackURL(provider string) string {
+	if p := a.providers[provider]; p != nil {
+		return p.RedirectURL
+	}
+	return ""
+}
+
+// Wrap serves the paths of a itself and hands all other requests to next, with
+// the logged-in user, if there is one, in the context: see [UserFrom]. It never
+// calls a provider and never turns anybody away; for that there is [Auth.Require].
+func (a *Auth) Wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.owns(r.URL.Path) {
+			a.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, a.attach(w, r))
+	})
+}
+
+// Require admits only users logged in through a, or put into the context by
+// [WithUser]. Others are sent to /login and back again if they navigate with a
+// browser, and get 401 with a JSON body (RFC 9457) if they are programs: fetch,
+// curl, a WebSocket. It works inside [Auth.Wrap] and without it.
+func (a *Auth) Require(next http.Handler) http.Handler {
+	return a.Allow(func(*User) bool { return true })(next)
+}
+
+// Allow is Require for the users for whom ok returns true. Others get 403.
+func (a *Auth) Allow(ok func(*User) bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			varyCookie(w.Header())
+			r, v := a.visitor(w, r)
+			switch {
+			case v.err != nil:
+				a.fail(w, r, v.err)
+			case v.user == nil:
+				a.demandLogin(w, r)
+			case !ok(v.user):
+				a.fail(w, r, &failure{kind: ErrForbidden, reason: "not_allowed"})
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// UserFrom returns the user whom the nearest [Auth.Wrap], [Auth.Require] or
+// [WithUser] put into ctx, nil if nobody is logged in.
+func UserFrom(ctx context.Context) *User {
+	if v, ok := ctx.Value(visitorKey{}).(*visitor); ok {
+		return v.user
+	}
+	return nil
+}
+
+// WithUser returns a context in which u is logged in, as far as every Auth is
+// concerned. It is for tests of handlers behind Require, and for other ways of
+// authenticating, such as an API key. There is no token with it.
+func WithUser(ctx context.Context, u *User) context.Context {
+	return &visitor{Context: ctx, user: u}
+}
+
+// A visitor is the context of a request with somebody logged in.
+type visitor struct {
+	context.Context
+	auth    *Auth // nil if made by WithUser
+	user    *User
+	session *session
+	err     error // the session could not be looked up
+}
+
+// visitorKey finds the nearest visitor, or that of one Auth: a user of one is
+// nobody to another.
+type visitorKey struct{ auth *Auth }
+
+// injectedKey finds the nearest visitor made by WithUser.
+type injectedKey struct{}
+
+func (v *visitor) Value(key any) any {
+	switch key := key.(type) {
+	case visitorKey:
+		if key.auth == nil && v.err == nil || key.auth != nil && key.auth == v.auth {
+			return v
+		}
+	case injectedKey:
+		if v.auth == nil {
+			return v
+		}
+	}
+	return v.Context.Value(key)
+}
+
+// attach returns r with whoever is logged in through a in its context.
+func (a *Auth) attach(w http.ResponseWriter, r *http.Request) *http.Request {
+	s, err := a.load(w, r)
+	if err != nil {
+		return r.WithContext(&visitor{Context: r.Context(), auth: a, err: err})
+	}
+	if s == nil {
+		return r
+	}
+	return r.WithContext(&visitor{Context: r.Context(), auth: a, user: &s.user, session: s})
+}
+
+// visitor returns who sends r as far as a is concerned, and r with that user as
+// the one whom UserFrom finds.
+func (a *Auth) visitor(w http.ResponseWriter, r *http.Request) (*http.Request, *visitor) {
+	v, ok := r.Context().Value(visitorKey{a}).(*visitor)
+	if !ok {
+		r = a.attach(w, r)
+		v, ok = r.Context().Value(visitorKey{a}).(*visitor)
+	}
+	if !ok {
+		v, ok = r.Context().Value(injectedKey{}).(*visitor)
+	}
+	if !ok {
+		return r, &visitor{}
+	}
+	if v.user != nil && UserFrom(r.Context()) != v.user {
+		r = r.WithContext(&visitor{Context: r.Context(), auth: v.auth, user: v.user, session: v.session})
+	}
+	return r, v
+}

@@ -1,0 +1,47 @@
+package login
+
+import (
+	"sync"
+	"time"
+)
+
+// A recentSet remembers keys for at least a while and at most twice as long, in
+// two generations of bounded size. When more keys come than fit, the oldest are
+// forgotten first.
+type recentSet struct {
+	while time.Duration
+	max   int // of one generation
+
+	mu        sync.RWMutex
+	cur, prev map[[16]byte]struct{}
+	since     time.Time // when cur was begun
+}
+
+func newRecentSet(while time.Duration, max int) *recentSet {
+	return &recentSet{while: while, max: max}
+}
+
+// add remembers key and reports whether it was new.
+func (s *recentSet) add(key [16]byte, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cur == nil || now.Sub(s.since) > s.while || len(s.cur) >= s.max {
+		s.prev = s.cur
+		if now.Sub(s.since) > 2*s.while {
+			s.prev = nil
+		}
+		s.cur, s.since = make(map[[16]byte]struct{}), now
+	}
+	_, inCur := s.cur[key]
+	_, inPrev := s.prev[key]
+	s.cur[key] = struct{}{}
+	return !inCur && !inPrev
+}
+
+func (s *recentSet) has(key [16]byte) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, inCur := s.cur[key]
+	_, inPrev := s.prev[key]
+	return inCur || inPrev
+}

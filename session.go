@@ -1,0 +1,349 @@
+package login
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// maxSessionBytes is what our cookies may take of a request. Proxies commonly
+// refuse a header field of 8 KB, and the application has cookies too.
+const maxSessionBytes = 7680
+
+// A session is what holds after a login: the identity, which never changes, and
+// apart from it, in cookies or a record of its own, the token. So a request
+// opens one small cookie whatever the token weighs.
+type session struct {
+	id     [16]byte // random; binds the other parts to the identity
+	user   User
+	began  time.Time
+	tokens tokenState
+
+	sealedToken string // from the Store, if there is one
+}
+
+// tokenState says whether there is a token, and why not.
+type tokenState byte
+
+const (
+	tokenNone    tokenState = iota // the provider gave none, or OnLogin removed it
+	tokenKept                      // it is in the session
+	tokenTooLong                   // it did not fit into cookies
+)
+
+func (s *session) record() record {
+	u := &s.user
+	return newRecord(purposeIdentity).str(string(s.id[:])).int(s.began.Unix()).int(int64(s.tokens)).
+		str(u.Provider).str(u.ID).str(u.Username).str(u.Name).str(u.Picture).
+		str(u.Email).str(u.UnverifiedEmail).strMap(u.Extra)
+}
+
+func readSession(b []byte) (*session, bool) {
+	r := readRecord(b, purposeIdentity)
+	var s session
+	n := copy(s.id[:], r.str())
+	s.began, s.tokens = time.Unix(r.int(), 0), tokenState(r.int())
+	s.user = User{
+		Provider: r.str(), ID: r.str(), Username: r.str(), Name: r.str(), Picture: r.str(),
+		Email: r.str(), UnverifiedEmail: r.str(), Extra: r.strMap(),
+	}
+	return &s, n == len(s.id) && r.ok()
+}
+
+// load returns the session of r, nil if nobody is logged in. A cookie that is
+// broken, foreign, expired or revoked is nobody. An error means that the Store
+// did not answer; it wraps errStoreDown.
+func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
+	if len(a.identities) == 0 {
+		return nil, nil // the zero Auth
+	}
+	var s *session
+	var err error
+	a.cookies.each(r, a.cookies.base, func(name, value string) {
+		// Of cookies with one name, the one that opens counts: anybody who may
+		// set cookies for the domain can add some that do not.
+		if name == a.cookies.base && s == nil && len(value) <= maxSetCookie {
+			var e error
+			if s, e = a.open(r, value); e != nil {
+				err = e
+			}
+		}
+	})
+	if s == nil {
+		return nil, err
+	}
+	varyCookie(w.Header())
+	if !a.touch(w, r, s) {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// open returns the live session that the value of an identity cookie stands for.
+func (a *Auth) open(r *http.Request, value string) (*session, error) {
+	var s *session
+	if a.config.Store != nil {
+		var err error
+		if s, err = a.openStored(r, value); err != nil {
+			return nil, err
+		}
+	} else if b, ok := a.identities.open(a.cookies.base, value); ok {
+		if s, ok = readSession(b); !ok {
+			return nil, nil
+		}
+	}
+	now := a.now()
+	if s == nil || now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.revoked.has(s.id) {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// touch reports whether s was used recently enough, and notes that it is used
+// now, at most every quarter of Config.Idle.
+func (a *Auth) touch(w http.ResponseWriter, r *http.Request, s *session) bool {
+	idle := a.config.Idle
+	if idle == 0 {
+		return true
+	}
+	seen, now := s.began, a.now()
+	a.cookies.each(r, a.cookies.seen(), func(name, value string) {
+		b, ok := a.lastSeen.open(name, value)
+		rec := readRecord(b, purposeSeen)
+		if id, t := rec.str(), time.Unix(rec.int(), 0); ok && rec.ok() && id == string(s.id[:]) && t.After(seen) {
+			seen = t
+		}
+	})
+	if now.Sub(seen) > idle || seen.Sub(now) > clockSkew {
+		return false
+	}
+	if now.Sub(seen) > idle/4 {
+		if c, err := a.seenCookie(s, now); err == nil {
+			set(w, c)
+		}
+	}
+	return true
+}
+
+func (a *Auth) seenCookie(s *session, now time.Time) (*http.Cookie, error) {
+	name := a.cookies.seen()
+	value, err := a.lastSeen.seal(name, newRecord(purposeSeen).str(string(s.id[:])).int(now.Unix()))
+	return a.cookies.cookie(name, value, a.maxAge(s)), err
+}
+
+// maxAge is how long the cookies of s have left, in seconds.
+func (a *Auth) maxAge(s *session) int {
+	return int(a.config.Lifetime.Seconds() - a.now().Sub(s.began).Seconds())
+}
+
+// begin logs u in: whatever session the browser had is ended, and a new one
+// with a fresh ID begins (session fixation; RFC 9700 section 4.5.3.2). Nothing is
+// set unless everything can be.
+func (a *Auth) begin(w http.ResponseWriter, r *http.Request, u *User, g *Grant) error {
+	s := &session{user: *u, began: a.now()}
+	rand.Read(s.id[:])
+	if g.Token != nil {
+		s.tokens = tokenKept
+	}
+	var jar []*http.Cookie
+	var err error
+	if a.config.Store != nil {
+		jar, err = a.storedSession(r, s, g)
+	} else {
+		jar, err = a.cookieSession(r, s, g)
+	}
+	if err == nil && a.config.Idle > 0 {
+		var c *http.Cookie
+		c, err = a.seenCookie(s, s.began)
+		jar = append(jar, c)
+	}
+	if err != nil {
+		return err
+	}
+	a.end(w, r)
+	for _, c := range jar {
+		set(w, c)
+	}
+	return nil
+}
+
+// cookieSession returns the cookies of s: the identity, which must fit one, and
+// the token over as many as it takes, unless that would be more than proxies
+// accept. Then the raw ID token is left out, then the token.
+func (a *Auth) cookieSession(r *http.Request, s *session, g *Grant) ([]*http.Cookie, error) {
+	identity, err := a.identityCookie(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.tokens == tokenNone {
+		return []*http.Cookie{identity}, nil
+	}
+	for _, idToken := range []string{g.IDToken, ""} {
+		value, err := a.sealToken(s, newTokenRecord(g, idToken))
+		if err != nil {
+			return nil, err
+		}
+		jar := append([]*http.Cookie{identity}, a.cookies.split(value, a.maxAge(s))...)
+		if size := cookieBytes(jar); len(jar) > 1 && size <= maxSessionBytes {
+			if idToken != g.IDToken {
+				a.warnSize(r, g, "raw ID token left out of the session")
+			}
+			return jar, nil
+		}
+	}
+	a.warnSize(r, g, "token left out of the session")
+	s.tokens = tokenTooLong
+	identity, err = a.identityCookie(s)
+	return []*http.Cookie{identity}, err
+}
+
+func (a *Auth) warnSize(r *http.Request, g *Grant, what string) {
+	a.logger().WarnContext(r.Context(), "login: "+what+": more than cookies can hold; configure a Store",
+		"provider", g.Provider.Name, "reason", "session_too_large",
+		"access_token_bytes", len(g.Token.AccessToken), "refresh_token_bytes", len(g.Token.RefreshToken),
+		"id_token_bytes", len(g.IDToken), "limit_bytes", maxSessionBytes)
+}
+
+// cookieBytes is what jar adds to a request's Cookie header.
+func cookieBytes(jar []*http.Cookie) int {
+	n := 0
+	for _, c := range jar {
+		n += len(c.Name) + len("=") + len(c.Value) + len("; ")
+	}
+	return n
+}
+
+func (a *Auth) identityCookie(s *session) (*http.Cookie, error) {
+	name := a.cookies.base
+	value, err := a.identities.seal(name, s.record())
+	if err != nil {
+		return nil, err
+	}
+	if over := len(value) - a.cookies.room(name, a.maxAge(s)); over > 0 {
+		// Sealing turns 9 bytes into 16.
+		return nil, fmt.Errorf("user does not fit one cookie: %d bytes too many; shorten User.Extra or configure a Store",
+			(over*9+15)/16)
+	}
+	return a.cookies.cookie(name, value, a.maxAge(s)), nil
+}
+
+// end removes the session of r, if there is one, from the browser, from the
+// Store and, by its ID, from this process: a copy of its cookies is worth
+// nothing afterwards. It returns what was ended.
+func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
+	var ended *session
+	a.cookies.each(r, a.cookies.base, func(name, value string) {
+		switch rest := name[len(a.cookies.base):]; {
+		case rest == "":
+			if s, _ := a.open(r, value); s != nil {
+				ended = s
+				a.revoked.add(s.id, a.now())
+			}
+			if a.config.Store != nil {
+				a.dropStored(r, value)
+			}
+		case strings.HasPrefix(rest, "-t") && len(rest) == len("-t0"), rest == "-s":
+		default:
+			return
+		}
+		a.cookies.clear(w, name)
+	})
+	return ended
+}
+
+// newTokenRecord holds the token and what was said with it. The session's ID,
+// which sealToken adds, keeps it from being used with another identity.
+func newTokenRecord(g *Grant, idToken string) tokenRecord {
+	return tokenRecord{
+		Token: oauth2.Token{
+			AccessToken: g.Token.AccessToken, TokenType: g.Token.TokenType,
+			RefreshToken: g.Token.RefreshToken, Expiry: g.Token.Expiry,
+		},
+		idToken: idToken, scopes: g.Scopes,
+	}
+}
+
+type tokenRecord struct {
+	oauth2.Token
+	idToken string
+	scopes  []string
+}
+
+func (a *Auth) sealToken(s *session, t tokenRecord) (string, error) {
+	expiry := int64(0)
+	if !t.Expiry.IsZero() {
+		expiry = t.Expiry.Unix()
+	}
+	rec := newRecord(purposeToken).str(string(s.id[:])).str(t.AccessToken).str(t.TokenType).
+		str(t.RefreshToken).int(expiry).str(t.idToken).strs(t.scopes)
+	return a.tokens.seal(a.cookies.token(), rec)
+}
+
+func (a *Auth) openToken(s *session, sealed string) (tokenRecord, bool) {
+	b, ok := a.tokens.open(a.cookies.token(), sealed)
+	if !ok {
+		return tokenRecord{}, false
+	}
+	r := readRecord(b, purposeToken)
+	id := r.str()
+	t := tokenRecord{Token: oauth2.Token{AccessToken: r.str(), TokenType: r.str(), RefreshToken: r.str()}}
+	if expiry := r.int(); expiry != 0 {
+		t.Expiry = time.Unix(expiry, 0)
+	}
+	t.idToken, t.scopes = r.str(), r.strs()
+	return t, r.ok() && id == string(s.id[:])
+}
+
+// Token returns the token of the user who is logged in in r. Its granted scopes
+// are at Extra("scope"), separated by spaces, and its raw ID token, if there is
+// one, at Extra("id_token").
+//
+// The error is ErrLoginRequired if nobody is logged in through a, and
+// ErrNoToken, with the reason, if the session holds no token or one that has
+// expired.
+func (a *Auth) Token(w http.ResponseWriter, r *http.Request) (*oauth2.Token, error) {
+	_, v := a.visitor(w, r)
+	switch {
+	case v.err != nil:
+		return nil, v.err
+	case v.user == nil:
+		return nil, ErrLoginRequired
+	case v.session == nil:
+		return nil, fmt.Errorf("%w: the user was put into the context by WithUser", ErrNoToken)
+	}
+	t, err := a.token(r, v.session)
+	if err != nil {
+		return nil, err
+	}
+	if !t.Expiry.IsZero() && !a.now().Before(t.Expiry) {
+		return nil, fmt.Errorf("%w: it expired at %s", ErrNoToken, t.Expiry.UTC().Format(time.RFC3339))
+	}
+	extra := map[string]any{"scope": strings.Join(t.scopes, " ")}
+	if t.idToken != "" {
+		extra["id_token"] = t.idToken
+	}
+	return t.Token.WithExtra(extra), nil
+}
+
+// token returns the token record of s.
+func (a *Auth) token(r *http.Request, s *session) (tokenRecord, error) {
+	switch s.tokens {
+	case tokenNone:
+		return tokenRecord{}, fmt.Errorf("%w: none was kept at login", ErrNoToken)
+	case tokenTooLong:
+		return tokenRecord{}, fmt.Errorf("%w: it was too large for cookies; configure a Store", ErrNoToken)
+	}
+	sealed := s.sealedToken
+	if a.config.Store == nil {
+		sealed = a.cookies.join(r)
+	}
+	t, ok := a.openToken(s, sealed)
+	if !ok {
+		return tokenRecord{}, fmt.Errorf("%w: its cookies are incomplete", ErrNoToken)
+	}
+	return t, nil
+}

@@ -1,0 +1,160 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+
+	"github.com/gorilla/securecookie"
+	"github.com/gorilla/sessions"
+)
+
+const (
+	storeName   = "login" // of our sessions inside the Store
+	identityKey = "identity"
+	tokenKey    = "token"
+)
+
+// errStoreDown is for requests whose session may exist but cannot be read.
+var errStoreDown = errors.New("login: session store unavailable")
+
+// A gorilla Store reads a cookie, with flags and at times an unsigned ID that we
+// would not use, and writes one. So it is given a request and a response of its
+// own: what it would have set becomes the handle, which travels inside a sealed
+// cookie of ours.
+
+// storeRequest is a request that carries nothing but handle.
+func (a *Auth) storeRequest(ctx context.Context, handle string) *http.Request {
+	r, _ := http.NewRequestWithContext(ctx, http.MethodGet, a.config.URL+"/", nil)
+	if handle != "" {
+		r.Header.Set("Cookie", storeName+"="+handle)
+	}
+	return r
+}
+
+// header is a response of which only the header matters.
+type header http.Header
+
+func (h header) Header() http.Header         { return http.Header(h) }
+func (h header) Write(b []byte) (int, error) { return len(b), nil }
+func (h header) WriteHeader(int)             {}
+
+// storedSession saves s and the token of g as a new record and returns the
+// cookie that holds its handle.
+func (a *Auth) storedSession(r *http.Request, s *session, g *Grant) ([]*http.Cookie, error) {
+	identity, err := a.identities.seal(a.cookies.base, s.record())
+	if err != nil {
+		return nil, err
+	}
+	values := map[any]any{identityKey: identity}
+	if g.Token != nil {
+		sealed, err := a.sealToken(s, newTokenRecord(g, g.IDToken))
+		if err != nil {
+			return nil, err
+		}
+		values[tokenKey] = sealed
+	}
+	handle, err := a.toStore(r.Context(), values, a.maxAge(s))
+	if err != nil {
+		return nil, err
+	}
+	value, err := a.handles.seal(a.cookies.base, newRecord(purposeHandle).str(string(s.id[:])).str(handle))
+	if err == nil && len(value) > a.cookies.room(a.cookies.base, a.maxAge(s)) {
+		err = fmt.Errorf("%T keeps its sessions in cookies; want a Store that keeps them on the server", a.config.Store)
+	}
+	return []*http.Cookie{a.cookies.cookie(a.cookies.base, value, a.maxAge(s))}, err
+}
+
+// openHandle returns the session ID and the handle in the value of our cookie.
+func (a *Auth) openHandle(value string) (id [16]byte, handle string, ok bool) {
+	b, ok := a.handles.open(a.cookies.base, value)
+	r := readRecord(b, purposeHandle)
+	n := copy(id[:], r.str())
+	handle = r.str()
+	return id, handle, ok && r.ok() && n == len(id)
+}
+
+// toStore saves values under a new ID and returns its handle.
+func (a *Auth) toStore(ctx context.Context, values map[any]any, maxAge int) (string, error) {
+	r, w := a.storeRequest(ctx, ""), make(header)
+	stored, err := a.config.Store.New(r, storeName)
+	if err != nil || stored == nil {
+		return "", fmt.Errorf("%w: %w", errStoreDown, err)
+	}
+	stored.ID, stored.Values = "", values // never an ID that somebody planted
+	setMaxAge(stored, maxAge)
+	if err := a.config.Store.Save(r, w, stored); err != nil {
+		return "", fmt.Errorf("%w: %w", errStoreDown, err)
+	}
+	for _, c := range (&http.Response{Header: w.Header()}).Cookies() {
+		if c.Name == storeName && c.Value != "" {
+			return c.Value, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %T set no cookie", errStoreDown, a.config.Store)
+}
+
+// fromStore returns the record of handle, nil if there is none.
+func (a *Auth) fromStore(ctx context.Context, handle string) (*sessions.Session, error) {
+	stored, err := a.config.Store.New(a.storeRequest(ctx, handle), storeName)
+	var broken securecookie.Error
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.As(err, &broken) && broken.IsDecode():
+		return nil, nil // deleted, or not a record of this Store
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", errStoreDown, err)
+	case stored == nil || stored.IsNew:
+		return nil, nil
+	}
+	return stored, nil
+}
+
+// openStored returns the session that the value of our cookie stands for.
+func (a *Auth) openStored(r *http.Request, value string) (*session, error) {
+	id, handle, ok := a.openHandle(value)
+	if !ok || a.revoked.has(id) {
+		return nil, nil
+	}
+	stored, err := a.fromStore(r.Context(), handle)
+	if stored == nil {
+		return nil, err
+	}
+	sealed, _ := stored.Values[identityKey].(string)
+	b, ok := a.identities.open(a.cookies.base, sealed)
+	if !ok {
+		return nil, nil
+	}
+	s, ok := readSession(b)
+	if !ok || s.id != id {
+		return nil, nil
+	}
+	s.sealedToken, _ = stored.Values[tokenKey].(string)
+	return s, nil
+}
+
+// dropStored deletes the record that the value of our cookie stands for.
+func (a *Auth) dropStored(r *http.Request, value string) {
+	id, handle, ok := a.openHandle(value)
+	if !ok {
+		return
+	}
+	a.revoked.add(id, a.now()) // even if the Store does not answer
+	stored, err := a.fromStore(r.Context(), handle)
+	if stored != nil {
+		setMaxAge(stored, -1)
+		err = a.config.Store.Save(a.storeRequest(r.Context(), handle), make(header), stored)
+	}
+	if err != nil {
+		a.logger().ErrorContext(r.Context(), "login: the record of an ended session is still in the store",
+			"reason", "store_unavailable", "error", err)
+	}
+}
+
+func setMaxAge(s *sessions.Session, seconds int) {
+	if s.Options == nil {
+		s.Options = new(sessions.Options)
+	}
+	s.Options.MaxAge = seconds
+}
