@@ -162,6 +162,9 @@ func (t *userTransport) resolve(u *url.URL) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
+	if base.Path == "" {
+		base.Path = "/" // or JoinPath makes a relative path
+	}
 	joined := base.JoinPath(u.EscapedPath())
 	joined.RawQuery = u.RawQuery
 	return joined, nil

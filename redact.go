@@ -44,9 +44,9 @@ func (g Grant) Format(s fmt.State, _ rune)   { fmt.Fprint(s, g.summary()) }
 func (g Grant) LogValue() slog.Value         { return slog.StringValue(g.summary()) }
 func (g Grant) MarshalJSON() ([]byte, error) { return json.Marshal(g.summary()) }
 
-func (a *Auth) summary() string { return fmt.Sprintf("login.Auth{URL: %q}", a.config.URL) }
+func (a Auth) summary() string { return fmt.Sprintf("login.Auth{URL: %q}", a.config.URL) }
 
-func (a *Auth) String() string               { return a.summary() }
-func (a *Auth) Format(s fmt.State, _ rune)   { fmt.Fprint(s, a.summary()) }
-func (a *Auth) LogValue() slog.Value         { return slog.StringValue(a.summary()) }
-func (a *Auth) MarshalJSON() ([]byte, error) { return json.Marshal(a.summary()) }
+func (a Auth) String() string               { return a.summary() }
+func (a Auth) Format(s fmt.State, _ rune)   { fmt.Fprint(s, a.summary()) }
+func (a Auth) LogValue() slog.Value         { return slog.StringValue(a.summary()) }
+func (a Auth) MarshalJSON() ([]byte, error) { return json.Marshal(a.summary()) }
