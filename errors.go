@@ -170,7 +170,8 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	title, message := f.sentence()
-	if a.pages == nil || !wantsPage(r) {
+	fromRequire := f.provider == nil && errors.Is(f.kind, ErrLoginRequired) // redirected, if a page would help
+	if a.pages == nil || fromRequire || !wantsPage(r) {
 		writeProblem(w, status, message, f.reason)
 		return
 	}
@@ -178,7 +179,7 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case f.provider != nil && !errors.Is(f.kind, ErrForbidden):
 		page.TryAgain = a.loginURL(f.provider.Name, f.next)
-	case f.provider != nil, errors.Is(f.kind, ErrLoginRequired):
+	case f.provider != nil:
 		page.TryAgain = a.loginURL("", f.next)
 	}
 	a.pages.write(w, "error", page)
@@ -187,7 +188,7 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 // wantsPage reports whether a person will see the answer.
 func wantsPage(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
-		return mode == "navigate"
+		return mode == "navigate" && !prefetch(r)
 	}
 	return strings.Contains(r.Header.Get("Accept"), "text/html")
 }

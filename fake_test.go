@@ -239,18 +239,3 @@ func (b *browser) cookies(rawURL string) map[string]string {
 	}
 	return all
 }
-
-func TestSmoke(t *testing.T) {
-	f := newFakeProvider(t)
-	s := newSite(t, login.Config{Providers: []login.Provider{f.provider("fake")}})
-	b := newBrowser(t)
-	resp, body := b.open(s.URL + "/me?x=1")
-	t.Log(resp.StatusCode, resp.Request.URL, body)
-	for n, v := range b.cookies(s.URL) {
-		t.Log(n, len(v))
-	}
-	if _, body = b.open(s.URL + "/"); !strings.Contains(body, "Ada") {
-		t.Error("not logged in", body)
-	}
-	t.Log(s.log.String())
-}

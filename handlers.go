@@ -150,9 +150,6 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
 	u, g, err := a.finish(r, p, f, params)
 	if err == nil {
 		err = a.begin(w, r, u, g)
-		if err != nil {
-			err = &failure{reason: "session_not_begun", err: err}
-		}
 	}
 	if err != nil {
 		fail := asFailure(err)

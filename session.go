@@ -225,8 +225,8 @@ func (a *Auth) identityCookie(s *session) (*http.Cookie, error) {
 	}
 	if over := len(value) - a.cookies.room(name, a.maxAge(s)); over > 0 {
 		// Sealing turns 9 bytes into 16.
-		return nil, fmt.Errorf("user does not fit one cookie: %d bytes too many; shorten User.Extra or configure a Store",
-			(over*9+15)/16)
+		return nil, &failure{reason: "user_too_large", err: fmt.Errorf(
+			"the user does not fit one cookie: %d bytes too many; shorten User.Extra or configure a Store", (over*9+15)/16)}
 	}
 	return a.cookies.cookie(name, value, a.maxAge(s)), nil
 }

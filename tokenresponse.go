@@ -167,7 +167,7 @@ func errorCode(members map[string]json.RawMessage) string {
 // safeCode returns code if it has the form of an error code (RFC 6749 section
 // 4.1.2.1) of reasonable length: it goes into logs.
 func safeCode(code string) string {
-	if len(code) > 64 {
+	if code == "" || len(code) > 64 {
 		return "unreadable_error"
 	}
 	for _, c := range []byte(code) {

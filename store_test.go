@@ -1,0 +1,257 @@
+package login_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/doorlatch/login"
+	"github.com/gorilla/sessions"
+)
+
+// fileStore is the Store that comes with gorilla/sessions, with its limit off.
+func fileStore(t *testing.T) (*sessions.FilesystemStore, string) {
+	t.Helper()
+	dir := t.TempDir()
+	s := sessions.NewFilesystemStore(dir, []byte("store-key-0123456789abcdefghijkl"))
+	s.MaxLength(0)
+	return s, dir
+}
+
+func records(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "session_*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// Decision 5: a login through a Store, with a token no cookie would hold, and
+// one cookie in the browser.
+func TestStore(t *testing.T) {
+	store, dir := fileStore(t)
+	f, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	bigToken(f, 100<<10, 0, 3000)
+	b := jarOf(t, s)
+	cookies := b.cookies(s.URL)
+	if len(cookies) != 1 || len(records(t, dir)) != 1 {
+		t.Errorf("got %d cookies, %d records, want one each", len(cookies), len(records(t, dir)))
+	}
+	token, err := s.auth.Token(httptest.NewRecorder(), requestWith(cookies))
+	if err != nil || len(token.AccessToken) != 100<<10 || len(token.Extra("id_token").(string)) != 3000 {
+		t.Errorf("got %v", err)
+	}
+	// What the Store holds says nothing to whoever reads it.
+	b2 := newBrowser(t)
+	f.hook = nil
+	b2.open(s.URL + "/login/fake")
+	for _, file := range records(t, dir) {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"ACCESS-CANARY", "Ada", "ada@example.test", strings.Repeat("a", 40)} {
+			if strings.Contains(string(content), secret) || strings.Contains(string(content), hex.EncodeToString([]byte(secret))) {
+				t.Errorf("%s holds %q", file, secret)
+			}
+		}
+	}
+}
+
+func requestWith(cookies map[string]string) *http.Request {
+	r := httptest.NewRequest("GET", "/", nil)
+	for name, value := range cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	return r
+}
+
+// T19, B14: a fresh record at login; the old one destroyed at login and logout.
+func TestStoreFixation(t *testing.T) {
+	store, dir := fileStore(t)
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	attacker := jarOf(t, s)
+	planted := attacker.cookies(s.URL)
+	old := records(t, dir)
+
+	victim := newBrowser(t)
+	victim.put(s, planted)
+	victim.open(s.URL + "/login/fake")
+	for name, value := range victim.cookies(s.URL) {
+		if planted[name] == value {
+			t.Error("the planted cookie was kept at login")
+		}
+	}
+	if now := records(t, dir); len(now) != 1 || now[0] == old[0] {
+		t.Errorf("got records %v after %v, want one new", now, old)
+	}
+	if loggedIn(t, s, attacker) {
+		t.Error("the attacker is logged in by the planted cookie")
+	}
+
+	copied := newBrowser(t)
+	copied.put(s, victim.cookies(s.URL))
+	r := navigationTo(s.URL + "/logout")
+	r.Method = "POST"
+	victim.send(r)
+	if now := records(t, dir); len(now) != 0 || loggedIn(t, s, copied) {
+		t.Errorf("after logout: got records %v, copy logged in %v", now, loggedIn(t, s, copied))
+	}
+
+	// A record that is deleted on the server ends its session.
+	b := jarOf(t, s)
+	for _, file := range records(t, dir) {
+		os.Remove(file)
+	}
+	if loggedIn(t, s, b) {
+		t.Error("logged in without a record")
+	}
+	if resp, _ := b.open(s.URL + "/me"); resp.StatusCode != 200 || len(records(t, dir)) != 1 {
+		t.Errorf("log in again: got status %d", resp.StatusCode)
+	}
+}
+
+// T19: IDs that the Store would take from anybody reach it only inside our seal.
+func TestStoreSeesNoForeignID(t *testing.T) {
+	store := &spyStore{Store: sessions.NewFilesystemStore(t.TempDir(), []byte("store-key-0123456789abcdefghijkl"))}
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	name := ""
+	for name = range jarOf(t, s).cookies(s.URL) {
+	}
+	before := store.loads.Load()
+	for _, value := range []string{"ATTACKER-CHOSEN", "../../etc/passwd", "*", strings.Repeat("A", 5000)} { // T21
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Cookie", name+"="+value+"; login="+value)
+		w := httptest.NewRecorder()
+		s.auth.Require(http.NotFoundHandler()).ServeHTTP(w, r)
+		if w.Code != 401 {
+			t.Errorf("%q: got status %d", value, w.Code)
+		}
+	}
+	if store.loads.Load() != before {
+		t.Error("the Store was asked for an ID that we did not seal")
+	}
+}
+
+// spyStore counts lookups and can be broken.
+type spyStore struct {
+	sessions.Store
+	loads atomic.Int64
+	down  atomic.Bool
+	err   error
+}
+
+func (s *spyStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	if _, err := r.Cookie(name); err == nil {
+		s.loads.Add(1)
+	}
+	if s.down.Load() {
+		return sessions.NewSession(s, name), s.err
+	}
+	return s.Store.New(r, name)
+}
+
+func (s *spyStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	if s.down.Load() {
+		return s.err
+	}
+	return s.Store.Save(r, w, session)
+}
+
+// T64: while the Store is down, Require answers 503, Wrap serves everybody as
+// nobody, nobody is logged in or out, and all is well again afterwards.
+func TestStoreDown(t *testing.T) {
+	for _, err := range []error{errors.New("dial tcp: connection refused"), context.DeadlineExceeded, fs.ErrPermission} {
+		files, _ := fileStore(t)
+		store := &spyStore{Store: files, err: err}
+		_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+		b := jarOf(t, s)
+		cookies := b.cookies(s.URL)
+		store.down.Store(true)
+		if resp, body := b.open(s.URL + "/me"); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || strings.Contains(body, "refused") {
+			t.Errorf("Require: got status %d, %q", resp.StatusCode, body)
+		}
+		if resp, body := b.open(s.URL + "/"); resp.StatusCode != 200 || body != "nobody" {
+			t.Errorf("Wrap: got status %d, %q", resp.StatusCode, body)
+		}
+		if _, err := s.auth.Token(httptest.NewRecorder(), requestWith(cookies)); err == nil || errors.Is(err, login.ErrLoginRequired) {
+			t.Errorf("Token: got %v", err)
+		}
+		other := newBrowser(t)
+		if resp, _ := other.open(s.URL + "/login/fake"); resp.StatusCode != 503 {
+			t.Errorf("login: got status %d", resp.StatusCode)
+		}
+		if got := b.cookies(s.URL); len(got) != 1 {
+			t.Errorf("the cookie is gone: %v", got)
+		}
+		store.down.Store(false)
+		if !loggedIn(t, s, b) {
+			t.Error("not logged in when the Store is back")
+		}
+		// Logging out works without the Store, too.
+		thief := newBrowser(t)
+		thief.put(s, cookies)
+		store.down.Store(true)
+		r := navigationTo(s.URL + "/logout")
+		r.Method = "POST"
+		b.send(r)
+		store.down.Store(false)
+		if len(b.cookies(s.URL)) != 0 || loggedIn(t, s, thief) {
+			t.Error("logged in after logging out while the Store was down")
+		}
+	}
+}
+
+// A record that somebody damaged is no session.
+func TestStoreCorrupted(t *testing.T) {
+	store, dir := fileStore(t)
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	b := jarOf(t, s)
+	for _, file := range records(t, dir) {
+		if err := os.WriteFile(file, []byte("garbage"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if resp, _ := b.step(s.URL + "/me"); resp.StatusCode != 303 {
+		t.Errorf("got status %d, want a redirect to log in", resp.StatusCode)
+	}
+}
+
+// The record of one session cannot be put under the handle of another.
+func TestStoreRecordsSwapped(t *testing.T) {
+	store, dir := fileStore(t)
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	ada := jarOf(t, s)
+	first := records(t, dir)[0]
+	jarOf(t, s)
+	for _, file := range records(t, dir) {
+		if file != first {
+			content, _ := os.ReadFile(file)
+			os.WriteFile(first, content, 0o600)
+		}
+	}
+	if loggedIn(t, s, ada) {
+		t.Error("logged in by the record of another session")
+	}
+}
+
+// A Store that keeps everything in the cookie is no Store for large sessions.
+func TestStoreOfCookies(t *testing.T) {
+	f, s := newLogin(t, func(c *login.Config, _ *login.Provider) {
+		store := sessions.NewCookieStore([]byte("store-key-0123456789abcdefghijkl"))
+		c.Store = store
+	})
+	bigToken(f, 2500, 0, 0)
+	if resp, _ := newBrowser(t).open(s.URL + "/login/fake"); resp.StatusCode < 500 {
+		t.Errorf("got status %d", resp.StatusCode)
+	}
+}
