@@ -664,7 +664,7 @@ func TestDenied(t *testing.T) {
 		if step == "authorize" {
 			q := r.URL.Query()
 			http.Redirect(w, r, q.Get("redirect_uri")+"?error=access_denied&error_reason=user_denied"+
-				"&error_description=%3Cscript%3EPermissions+error&state="+q.Get("state"), 302)
+				"&error_description=%3Cscript%3EPermissions+error&state="+q.Get("state"), http.StatusFound)
 		}
 		return step == "authorize"
 	}

@@ -1,0 +1,32 @@
+# make            what every commit must pass
+# make interop    real servers, real browser (needs node, npm, chromium)
+# make fuzz       every fuzz test for FUZZTIME each
+
+FUZZTIME ?= 30s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: all check test interop fuzz api
+
+all: check test
+
+check:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "run gofmt on: $$unformatted"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+test:
+	go test -race -shuffle=on ./...
+
+interop:
+	npm ci --prefix interop/oidc
+	cd interop && go vet ./... && go test -count=1 -timeout 15m ./...
+
+fuzz:
+	@go list ./... | while read -r pkg; do \
+		for f in $$(go test -list '^Fuzz' "$$pkg" | grep '^Fuzz'); do \
+			echo "$$pkg $$f" && go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done; \
+	done
+
+api:
+	UPDATE=1 go test -run API .
