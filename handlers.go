@@ -252,7 +252,11 @@ func (a *Auth) demandLogin(w http.ResponseWriter, r *http.Request) {
 	}
 	// RequestURI is what the browser asked for, before any router took parts of
 	// it away. After a POST there is nothing to return to.
-	next, ok := a.localPath(r.RequestURI)
+	target := r.RequestURI
+	if !strings.HasPrefix(target, "/") { // the absolute form, or made by a test
+		target = r.URL.RequestURI()
+	}
+	next, ok := a.localPath(target)
 	if !ok || r.Method != http.MethodGet {
 		next = ""
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/logintest"
 )
 
 // Decision 11, H12, T42, T46: who is redirected and who is told.
@@ -339,5 +340,64 @@ func TestOnError(t *testing.T) {
 	}
 	if want := "[login: no_such_flow login: not_found]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
+	}
+}
+
+// R1: whole logins through Wrap with a cookie jar, from a page that needs a user
+// and back to it, with each kind of provider.
+func TestWholeLogins(t *testing.T) {
+	ada := login.User{ID: "90000001", Username: "ada-example", Name: "Ada Example", Email: "ada@example.test"}
+	oidc, plain, minimal := logintest.NewServer(ada), logintest.NewServer(ada), logintest.NewServer(ada)
+	minimal.Minimal = true // R20, R90: the server of the second article
+	gh, fb := logintest.NewGitHub(ada), logintest.NewFacebook(login.User{ID: "1000000000000017", Name: "Ada Example", Email: "ada@example.test"})
+	for _, c := range []interface{ Close() }{oidc, plain, minimal, gh, fb} {
+		defer c.Close()
+	}
+	minimalProvider := minimal.OAuth2Provider()
+	minimalProvider.Name = "minimal"
+	facebookUser := login.User{Provider: "facebook", ID: "1000000000000017", Name: "Ada Example", UnverifiedEmail: "ada@example.test"}
+	for _, tt := range []struct {
+		provider login.Provider
+		want     login.User
+		expires  bool
+	}{
+		{oidc.Provider(), login.User{Provider: "oidc", ID: "90000001", Username: "ada-example", Name: "Ada Example", Email: "ada@example.test"}, true},
+		{plain.OAuth2Provider(), login.User{Provider: "oauth2", ID: "90000001", Username: "ada-example", Name: "Ada Example", UnverifiedEmail: "ada@example.test"}, true},
+		{minimalProvider, login.User{Provider: "minimal", ID: "90000001", Username: "ada-example", Name: "Ada Example", UnverifiedEmail: "ada@example.test"}, false},
+		{gh.Provider(), login.User{Provider: "github", ID: "90000001", Username: "ada-example", Name: "Ada Example", Email: "ada@example.test"}, false},
+		{fb.Provider(), facebookUser, true},
+	} {
+		t.Run(tt.want.Provider, func(t *testing.T) {
+			s := newSite(t, login.Config{Providers: []login.Provider{tt.provider}})
+			b := newBrowser(t)
+			resp, body := b.open(s.URL + "/me?x=1")
+			if resp.StatusCode != 200 || resp.Request.URL.RequestURI() != "/me?x=1" {
+				t.Fatalf("got status %d at %s; log: %s", resp.StatusCode, resp.Request.URL.Path, s.log)
+			}
+			var got login.User
+			if err := json.Unmarshal([]byte(body), &got); err != nil {
+				t.Fatal(err)
+			}
+			got.Picture = "" // an address of the stand-in
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			token, err := s.auth.Token(httptest.NewRecorder(), requestWith(b.cookies(s.URL)))
+			if err != nil || token.AccessToken == "" || token.Expiry.IsZero() == tt.expires {
+				t.Errorf("got token %v, %v", token != nil, err)
+			}
+			r := navigationTo(s.URL + "/logout")
+			r.Method = "POST"
+			if b.send(r); loggedIn(t, s, b) {
+				t.Error("logged in after logging out")
+			}
+		})
+	}
+	for name, problems := range map[string][]string{
+		"oidc": oidc.Problems(), "oauth2": plain.Problems(), "github": gh.Problems(), "facebook": fb.Problems(),
+	} {
+		if len(problems) > 0 {
+			t.Errorf("%s found fault with %v", name, problems)
+		}
 	}
 }

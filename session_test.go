@@ -551,4 +551,3 @@ func TestHostIgnored(t *testing.T) {
 		}
 	}
 }
-
