@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	providerTimeout = 10 * time.Second // of everything one login asks of a provider
+	providerTimeout = 10 * time.Second // of discovery; of exchanging a code and identifying together
 	maxAnswer       = 1 << 20          // bytes of a provider's answer
 	userAgent       = "doorlatch-login/1 (+https://github.com/doorlatch/login)"
 )
@@ -27,12 +27,16 @@ var (
 	errRedirected = errors.New("the answer is a redirect, which is not followed")
 	errTooLarge   = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 	errInsecure   = errors.New("want an https URL (http only on loopback)")
+	errNotHTTP    = errors.New("the answer is not HTTP, or was cut off")
 )
 
 // newClient returns a client with our bounds around the transport of base, for
 // everything that is sent to p. Answers of tokenURL are repaired.
 func newClient(base *http.Client, p *Provider, tokenURL string) *http.Client {
-	t := &transport{base: http.DefaultTransport, tokenURL: tokenURL, tokenError: p.TokenError}
+	t := &transport{base: http.DefaultTransport, tokenError: p.TokenError}
+	if u, err := url.Parse(tokenURL); err == nil {
+		t.tokenURL = u.String() // as requests for it will spell it
+	}
 	timeout := providerTimeout
 	if base != nil {
 		if base.Transport != nil {
@@ -64,7 +68,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	setDefault(r.Header, "User-Agent", userAgent)
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
-		return nil, err
+		return nil, withoutAnswer(err)
 	}
 	if resp.StatusCode/100 == 3 && resp.StatusCode != http.StatusNotModified {
 		// A redirected token request would post the code and the secret again,
@@ -77,6 +81,16 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return repairTokenResponse(resp, t.tokenError)
 	}
 	return resp, nil
+}
+
+// withoutAnswer replaces an error of net/http that quotes what the provider sent
+// in place of an HTTP answer.
+func withoutAnswer(err error) error {
+	var ne net.Error
+	if !errors.As(err, &ne) && strings.Contains(err.Error(), "transport connection broken") {
+		return errNotHTTP
+	}
+	return err
 }
 
 func setDefault(h http.Header, key, value string) {
@@ -116,17 +130,15 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 // the provider, and to no others.
 type userTransport struct {
 	base      http.RoundTripper
-	api       []string
+	api       []string // the first is the base of relative URLs
+	userInfo  string
 	authorize func(*http.Request, *oauth2.Token)
 	token     *oauth2.Token
 }
 
 // newUserClient returns c acting as the user whom tok belongs to.
 func newUserClient(c *http.Client, p *Provider, md *Metadata, tok *oauth2.Token) *http.Client {
-	t := &userTransport{base: c.Transport, api: p.API, authorize: p.Authorize, token: tok}
-	if md.UserInfoURL != "" {
-		t.api = append(slices.Clip(t.api), md.UserInfoURL)
-	}
+	t := &userTransport{base: c.Transport, api: p.API, userInfo: md.UserInfoURL, authorize: p.Authorize, token: tok}
 	if t.authorize == nil {
 		t.authorize = bearer
 	}
@@ -143,7 +155,7 @@ func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.URL = u
-	if slices.ContainsFunc(t.api, func(api string) bool { return sameOrigin(u, api) }) {
+	if sameOrigin(u, t.userInfo) || slices.ContainsFunc(t.api, func(api string) bool { return sameOrigin(u, api) }) {
 		t.authorize(r, t.token)
 	}
 	return t.base.RoundTrip(r)
@@ -173,7 +185,7 @@ func (t *userTransport) resolve(u *url.URL) (*url.URL, error) {
 // sameOrigin reports whether u has the origin of the URL raw.
 func sameOrigin(u *url.URL, raw string) bool {
 	o, err := url.Parse(raw)
-	return err == nil && origin(u) == origin(o)
+	return err == nil && o.Host != "" && origin(u) == origin(o)
 }
 
 // origin is scheme, host and port, the port always written (RFC 6454 section 4).
@@ -218,7 +230,7 @@ func (g *Grant) Get(ctx context.Context, url string, v any) error {
 	}
 	ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if !strings.Contains(ct, "json") && !strings.Contains(ct, "javascript") {
-		return fail("want JSON, have %q", ct)
+		return fail("want JSON, have %.64q", ct)
 	}
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {

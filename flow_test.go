@@ -699,18 +699,23 @@ func TestRedirectURL(t *testing.T) {
 	p := f.provider("fake")
 	ts := httptest.NewUnstartedServer(nil)
 	p.RedirectURL = "http://" + ts.Listener.Addr().String() + "/auth/done"
-	a, err := login.New(login.Config{URL: "http://" + ts.Listener.Addr().String(), Key: testKey, Providers: []login.Provider{p}})
+	a, err := login.New(login.Config{URL: "http://" + ts.Listener.Addr().String() + "/auth", Key: testKey, Providers: []login.Provider{p}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ts.Config.Handler = a.Wrap(http.NotFoundHandler())
 	ts.Start()
 	defer ts.Close()
+	w := httptest.NewRecorder() // below a prefix that a router has taken away
+	http.StripPrefix("/auth", a).ServeHTTP(w, httptest.NewRequest("GET", "/auth/done", nil))
+	if w.Code != 400 {
+		t.Errorf("stripped: got status %d, want 400", w.Code)
+	}
 	if got := a.CallbackURL("fake"); got != p.RedirectURL { // R24
 		t.Errorf("got callback URL %q", got)
 	}
 	b := newBrowser(t)
-	resp, _ := b.step(ts.URL + "/login/fake")
+	resp, _ := b.step(ts.URL + "/auth/login/fake")
 	resp, _ = b.step(resp.Header.Get("Location"))
 	if got := resp.Header.Get("Location"); !strings.HasPrefix(got, p.RedirectURL+"?") {
 		t.Fatalf("got Location %q", got)
@@ -792,5 +797,15 @@ func TestDiscoveryFails(t *testing.T) {
 	s.auth.SetNow(func() time.Time { return time.Now().Add(2 * time.Second) })
 	if resp, _ := b.open(s.URL + "/login/fake?next=/me"); resp.StatusCode != 200 || !loggedIn(t, s, b) {
 		t.Errorf("afterwards got status %d", resp.StatusCode)
+	}
+}
+
+// T62: without cookies there is a page in the end, not an endless redirect.
+func TestNoCookies(t *testing.T) {
+	_, s := newLogin(t)
+	b := newBrowser(t)
+	b.Jar = nil
+	if resp, body := b.open(s.URL + "/me"); resp.StatusCode != 400 || !strings.Contains(body, "Please log in again") {
+		t.Errorf("got status %d, %q", resp.StatusCode, body)
 	}
 }

@@ -20,7 +20,19 @@ func (a *Auth) owns(path string) bool {
 			}
 		}
 	}
-	return len(a.callbacks) > 0 && a.callbacks[path] != ""
+	return a.callbackAt(path) != ""
+}
+
+// callbackAt returns the provider whose RedirectURL has a path of its own, which
+// is path, with or without that of Config.URL in front.
+func (a *Auth) callbackAt(path string) string {
+	if len(a.callbacks) == 0 {
+		return ""
+	}
+	if name := a.callbacks[path]; name != "" {
+		return name
+	}
+	return a.callbacks[a.base+path]
 }
 
 // ServeHTTP serves /login, /login/{provider}, /callback/{provider} and /logout,
@@ -33,7 +45,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name, _ := strings.CutPrefix(path, "/login/")
 	switch {
-	case a.callbacks[r.URL.Path] != "":
+	case a.callbackAt(r.URL.Path) != "":
 		a.Callback(w, r)
 	case path == "/login", path == "/login/"+name && a.providers[name] != nil:
 		a.Login(w, r)
@@ -54,7 +66,7 @@ func (a *Auth) providerOf(r *http.Request, own string) (p *provider, ok bool) {
 	if name == "" {
 		name = r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		if name == own {
-			return nil, true
+			return nil, len(a.providers) > 0
 		}
 	}
 	p = a.providers[name]
@@ -122,7 +134,7 @@ func redirect(w http.ResponseWriter, location string) {
 // back to; POST too, for a provider with response_mode=form_post.
 func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
 	var p *provider
-	if name := a.callbacks[r.URL.Path]; name != "" {
+	if name := a.callbackAt(r.URL.Path); name != "" {
 		p = a.providers[name]
 	} else if p, _ = a.providerOf(r, "callback"); p == nil {
 		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "unknown_provider"})
@@ -180,6 +192,10 @@ func (a *Auth) strayCallback(w http.ResponseWriter, r *http.Request, p *provider
 // (see [http.CrossOriginProtection]). GET shows a page with a button and changes
 // nothing: links are followed by programs too, and by other people's pages.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
+	if len(a.providers) == 0 { // the zero Auth
+		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "not_found"})
+		return
+	}
 	if r.Method != http.MethodPost {
 		if a.direct(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
 			a.confirmLogout(w, r)

@@ -1,0 +1,44 @@
+package login_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// The first block of the README is a program that compiles.
+func TestQuickstart(t *testing.T) {
+	_, rest, _ := strings.Cut(read(t, "README.md"), "```go\n")
+	block, _, ok := strings.Cut(rest, "```\n")
+	if program := read(t, "example/quickstart/main.go"); !ok || block != program {
+		t.Errorf("the README's first block is not example/quickstart/main.go:\n%s", block)
+	}
+}
+
+// Every reason code that the log may hold is explained in the README.
+func TestReasonsExplained(t *testing.T) {
+	readme := read(t, "README.md")
+	reason := regexp.MustCompile(`(?:reason(?:, status)?(?:: +| = |", )|fail\(\w+, |f\.reason = \w+, )"([a-z_]+)"`)
+	found := 0
+	for _, file := range []string{"middleware.go", "handlers.go", "exchange.go", "session.go", "store.go", "errors.go"} {
+		for _, m := range reason.FindAllStringSubmatch(read(t, file), -1) {
+			found++
+			if !strings.Contains(readme, "`"+m[1]+"`") {
+				t.Errorf("%s: reason %q is not in the README", file, m[1])
+			}
+		}
+	}
+	if found < 25 {
+		t.Errorf("found %d reasons only", found)
+	}
+}
