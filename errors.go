@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -71,7 +72,11 @@ func (f *failure) Unwrap() []error {
 // of a provider's functions and of OnLogin.
 func (f *failure) scrub(text string) string {
 	const most = 1000
-	for _, s := range f.secrets {
+	secrets := f.secrets
+	if f.provider != nil {
+		secrets = append(slices.Clip(secrets), f.provider.ClientSecret)
+	}
+	for _, s := range secrets {
 		if len(s) >= 4 {
 			text = strings.ReplaceAll(text, s, "[redacted]")
 			text = strings.ReplaceAll(text, url.QueryEscape(s), "[redacted]")

@@ -116,7 +116,7 @@ func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code 
 	}
 	token, err := c.Exchange(ctx, code, oauth2.VerifierOption(f.verifier))
 	if err != nil {
-		return nil, nil, &failure{kind: ErrProvider, reason: "exchange_failed", err: withoutURL(err), secrets: []string{p.ClientSecret}}
+		return nil, nil, &failure{kind: ErrProvider, reason: "exchange_failed", err: withoutURL(err)}
 	}
 	g := &Grant{
 		Provider: p.Provider, Metadata: *md, Token: token, Scopes: scopesOf(token, p.Scopes),
@@ -126,8 +126,9 @@ func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code 
 	if p.openID() {
 		g.Nonce = f.nonce
 	}
+	secrets := []string{token.AccessToken, token.RefreshToken, g.IDToken} // before anybody changes them
 	fail := func(kind error, reason string, err error) (*User, *Grant, error) {
-		secrets := []string{p.ClientSecret, token.AccessToken, token.RefreshToken, g.IDToken}
+		secrets = append(secrets, token.AccessToken, token.RefreshToken, g.IDToken)
 		if g.Token != nil {
 			secrets = append(secrets, g.Token.AccessToken, g.Token.RefreshToken)
 		}

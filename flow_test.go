@@ -520,6 +520,7 @@ func TestFlowOfAnotherConfiguration(t *testing.T) {
 		"none":         func(p *login.Provider, _ string) {},
 		"issuer":       func(p *login.Provider, _ string) { p.Issuer = "https://old.example.test" },
 		"redirect URL": func(p *login.Provider, url string) { p.RedirectURL = url + "/callback/fake/v1" },
+		"name":         func(p *login.Provider, url string) { p.Name, p.RedirectURL = "old", url+"/callback/fake" },
 	} {
 		f := newFakeProvider(t)
 		p := f.provider("fake")
@@ -531,7 +532,7 @@ func TestFlowOfAnotherConfiguration(t *testing.T) {
 			t.Fatal(err)
 		}
 		w := httptest.NewRecorder()
-		old.Login(w, httptest.NewRequest("GET", "/login/fake", nil))
+		old.Login(w, httptest.NewRequest("GET", "/login", nil))
 		b := newBrowser(t)
 		for _, c := range w.Result().Cookies() {
 			b.put(s, map[string]string{c.Name: c.Value})

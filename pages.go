@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -51,9 +54,31 @@ func newPages(custom *template.Template) (*pages, error) {
 	p := &pages{builtin: builtin, style: template.CSS(style)}
 	p.csp = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'" + commonCSP
 	if custom != nil {
-		p.custom, err = custom.Clone()
+		if p.custom, err = custom.Clone(); err != nil {
+			return nil, fmt.Errorf("login: Config.Pages: want templates that were not executed yet: %w", err)
+		}
 	}
-	return p, err
+	return p, p.try()
+}
+
+// try executes the templates of the application, so that a mistake in one shows
+// when the program starts and not when somebody's login has failed.
+func (p *pages) try() error {
+	page := Page{
+		Title: "Example", Message: "An example.", Status: http.StatusOK, Reason: "example",
+		Providers: make([]struct{ Label, URL string }, 2), TryAgain: "/", Back: "/", Login: "/", Logout: "/",
+		User: &User{Provider: "example", ID: "1"}, Style: p.style,
+	}
+	var errs []error
+	for _, name := range []string{"chooser", "error", "logout"} {
+		if p.custom == nil || p.custom.Lookup(name) == nil {
+			continue
+		}
+		if err := p.custom.Lookup(name).Execute(io.Discard, page); err != nil {
+			errs = append(errs, fmt.Errorf("login: Config.Pages: %w", err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 const (
@@ -71,16 +96,20 @@ func (p *pages) write(w http.ResponseWriter, name string, page Page) {
 	}
 	page.Style = p.style
 	var b bytes.Buffer
-	if err := t.Execute(&b, page); err != nil {
-		// A template of the application; the built-in ones are tested.
+	if t.Execute(&b, page) != nil { // one of the application's, which fails for this page only
 		b.Reset()
-		b.WriteString(template.HTMLEscapeString(page.Title + "\n" + page.Message))
+		csp = p.csp
+		p.builtin.Lookup(name+".html").Execute(&b, page)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", csp)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "no-referrer") // the URL of a failed callback holds a code
+	if name == "logout" {
+		// Without a referrer browsers post "Origin: null", which is not ours.
+		h.Set("Referrer-Policy", "same-origin")
+	}
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(page.Status)
 	w.Write(b.Bytes())
@@ -110,6 +139,10 @@ func (a *Auth) choose(w http.ResponseWriter, r *http.Request, next string) {
 // confirmLogout is the page of GET /logout.
 func (a *Auth) confirmLogout(w http.ResponseWriter, r *http.Request) {
 	_, v := a.visitor(w, r)
+	if v.err != nil {
+		a.fail(w, r, v.err)
+		return
+	}
 	page := Page{Title: "You are not logged in", Status: http.StatusOK, Login: a.loginURL("", ""), Back: defaultNext}
 	if v.user != nil {
 		page.Title, page.Message, page.Login = "Sign out?", "You are logged in as "+v.user.display()+".", ""
