@@ -1,0 +1,80 @@
+package facebook
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/doorlatch/login"
+	"golang.org/x/oauth2"
+)
+
+// prove returns a Provider.Authorize that sends the token in the header, and
+// appsecret_proof beside it: without the app secret, a stolen token is of no use
+// to anybody else. The proof is in the query, where Facebook wants it; it cannot
+// be used without the token either.
+func prove(secret string) func(*http.Request, *oauth2.Token) {
+	return func(r *http.Request, t *oauth2.Token) {
+		r.Header.Set("Authorization", "Bearer "+t.AccessToken)
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(t.AccessToken))
+		u := *r.URL // which a clone of the request may share with the original
+		q := u.Query()
+		q.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
+		u.RawQuery = q.Encode()
+		r.URL = &u
+	}
+}
+
+// call sends a request to the Graph API as the user and reads the answer into v.
+// path is relative to the version. The error is an *Error if Facebook explains
+// it, and wraps login.ErrProvider in any case.
+func call(ctx context.Context, g *login.Grant, method, path string, v any) error {
+	r, err := http.NewRequestWithContext(ctx, method, path, nil)
+	if err != nil {
+		return fmt.Errorf("%w: want a path", login.ErrProvider)
+	}
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s %s: "+format, append([]any{login.ErrProvider, method, r.URL.Path}, args...)...)
+	}
+	resp, err := g.Client.Do(r)
+	if err != nil {
+		return fail("%w", withoutURL(err))
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fail("%w", err)
+	}
+	if e := parseError(resp.StatusCode, body); e != nil {
+		return fail("%w", e)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fail("%w", &Error{Status: resp.StatusCode})
+	}
+	// Graph has been seen to call JSON text/javascript.
+	if ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); !strings.HasSuffix(ct, "json") && ct != "text/javascript" {
+		return fail("want JSON, have %q", ct)
+	}
+	if json.Unmarshal(body, v) != nil { // an error that may quote the answer
+		return fail("the answer is not the JSON that was expected")
+	}
+	return nil
+}
+
+// withoutURL drops the URL from an error of net/http.
+func withoutURL(err error) error {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		return ue.Err
+	}
+	return err
+}

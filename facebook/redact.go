@@ -1,0 +1,18 @@
+package facebook
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+)
+
+// A Config holds a secret, so it prints as a line without it: by every verb of
+// fmt, by slog and as JSON.
+
+func (c Config) String() string {
+	return fmt.Sprintf("facebook.Config{ClientID: %q, Version: %q}", c.ClientID, c.Version)
+}
+
+func (c Config) Format(s fmt.State, _ rune)   { fmt.Fprint(s, c.String()) }
+func (c Config) LogValue() slog.Value         { return slog.StringValue(c.String()) }
+func (c Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }
