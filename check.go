@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -35,18 +36,28 @@ func (c *Config) check() error {
 	var m mistakes
 	base := c.checkURL(&m)
 	c.checkKeys(&m)
-	m.add(c.Lifetime >= 0 && c.Lifetime <= maxLifetime, "Lifetime", "0 (24 hours) to 400 days", c.Lifetime)
-	m.add(c.Lifetime == 0 || c.Lifetime >= minIdle, "Lifetime", "at least a minute", c.Lifetime)
-	m.add(c.Idle == 0 || c.Idle >= minIdle, "Idle", "0 (no limit) or at least a minute", c.Idle)
-	lifetime := c.Lifetime
-	if lifetime == 0 {
-		lifetime = 24 * time.Hour
-	}
-	m.add(c.Idle <= lifetime, "Idle", "no more than Lifetime", c.Idle)
+	c.checkTimes(&m)
 	if v := reflect.ValueOf(c.Store); v.Kind() == reflect.Pointer {
 		m.add(!v.IsNil(), "Store", "a store, or nothing at all", fmt.Sprintf("a nil %T", c.Store))
 	}
 	m.add(len(c.Providers) > 0, "Providers", "at least one", "none")
+	c.checkProviders(&m, base)
+	return errors.Join(m...)
+}
+
+func (c *Config) checkTimes(m *mistakes) {
+	lifetime := c.Lifetime
+	if lifetime == 0 {
+		lifetime = 24 * time.Hour
+	}
+	m.add(minIdle <= lifetime && lifetime <= maxLifetime, "Lifetime", "0 (24 hours), or a minute to 400 days", c.Lifetime)
+	m.add(c.Idle == 0 || minIdle <= c.Idle && c.Idle <= max(lifetime, minIdle), "Idle",
+		"0 (no limit), or a minute to Lifetime", c.Idle)
+}
+
+// checkProviders checks each provider, and that they can be told apart. base is
+// nil where Config.URL is no use.
+func (c *Config) checkProviders(m *mistakes, base *url.URL) {
 	names, callbacks := map[string]int{}, map[string]int{}
 	for i := range c.Providers {
 		p := &c.Providers[i]
@@ -58,22 +69,39 @@ func (c *Config) check() error {
 		first, taken := names[p.Name]
 		m.add(!taken || p.Name == "", at("Name"), "a name of its own", fmt.Sprintf("that of Providers[%d]", first))
 		names[p.Name] = i
-		p.check(&m, at)
-		if base == nil {
+		p.check(m, at)
+		u, ok := p.checkRedirectURL(m, at("RedirectURL"), c.URL, base)
+		if !ok {
 			continue
 		}
 		// One redirect URL each: an answer then says whom it is from (RFC 9700
-		// section 4.4.2.2).
-		callback := p.redirectURL(c.URL)
-		first, taken = callbacks[callback]
-		m.add(!taken, at("RedirectURL"), "one of its own", fmt.Sprintf("that of Providers[%d]", first))
-		callbacks[callback] = i
-		if u, ok := m.checkURL(at("RedirectURL"), callback); ok {
-			m.add(origin(u) == origin(base) && u.RawQuery == "" && len(u.Path) > 1, at("RedirectURL"),
-				"a path below the origin of Config.URL, without a query", fmt.Sprintf("%q", callback))
-		}
+		// section 4.4.2.2). Their origin is the same, so the path decides.
+		first, taken = callbacks[u.Path]
+		m.add(!taken || c.Providers[first].Name == p.Name, at("RedirectURL"), "one of its own", fmt.Sprintf("that of Providers[%d]", first))
+		callbacks[u.Path] = i
 	}
-	return errors.Join(m...)
+}
+
+// checkRedirectURL parses the redirect URL of p, whose origin must be that of
+// base: browsers bring the flow cookie there only.
+func (p *Provider) checkRedirectURL(m *mistakes, field, configURL string, base *url.URL) (*url.URL, bool) {
+	if p.RedirectURL == "" { // right if Config.URL and p.Name are
+		u, err := url.Parse(p.redirectURL(configURL))
+		return u, base != nil && err == nil
+	}
+	u, ok := m.checkURL(field, p.RedirectURL)
+	if !ok {
+		return nil, false
+	}
+	ok = (base == nil || origin(u) == origin(base)) && u.RawQuery == "" && !u.ForceQuery && len(u.Path) > 1
+	m.add(ok, field, "a path below the origin of Config.URL, without a query", fmt.Sprintf("%q", u))
+	if base == nil {
+		return nil, false
+	}
+	tail, below := strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/"))
+	taken := below && (tail == "/logout" || tail == "/login" || strings.HasPrefix(tail, "/login/"))
+	m.add(!taken, field, "a path other than /login and /logout", fmt.Sprintf("%q", u))
+	return u, ok
 }
 
 func (c *Config) checkURL(m *mistakes) *url.URL {
@@ -82,8 +110,17 @@ func (c *Config) checkURL(m *mistakes) *url.URL {
 		return nil
 	}
 	plain := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
-	ok = plain.MatchString(u.EscapedPath()) && u.RawQuery == "" && !u.ForceQuery
-	m.add(ok, "URL", "a path of plain segments, no query", fmt.Sprintf("%q", c.URL))
+	ok = plain.MatchString(u.EscapedPath()) && path.Clean("/"+u.Path) == "/"+strings.Trim(u.Path, "/") &&
+		u.RawQuery == "" && !u.ForceQuery
+	m.add(ok, "URL", "a path of plain segments, no query", fmt.Sprintf("%q", u))
+	// It is compared with the Origin header, where browsers write it like that.
+	host := regexp.MustCompile(`^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?$`)
+	needless := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	plainHost := host.MatchString(u.Host) && u.Port() != needless
+	m.add(plainHost, "URL", "a host in lower-case ASCII, without the port that goes without saying", fmt.Sprintf("%q", u.Host))
+	if !ok || !plainHost {
+		return nil
+	}
 	return u
 }
 
@@ -91,7 +128,7 @@ func (c *Config) checkURL(m *mistakes) *url.URL {
 func (m *mistakes) checkURL(field, raw string) (*url.URL, bool) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		m.add(false, field, "a URL", fmt.Sprintf("%q", raw))
+		m.add(false, field, "a URL", withoutURL(err)) // there may be a password in it
 		return nil, false
 	}
 	ok := secureURL(u) && u.User == nil && u.Fragment == "" && !strings.Contains(raw, "#")
@@ -111,19 +148,17 @@ func (c *Config) checkKeys(m *mistakes) {
 		if len(key) < minKey {
 			continue
 		}
-		m.add(len(bytes.Trim(key, string(key[:1]))) > 0, field, "random bytes", "one byte repeated")
+		m.add(bytes.Count(key, key[:1]) < len(key), field, "random bytes", "one byte repeated")
 		for _, other := range keys[:i] {
 			m.add(!bytes.Equal(key, other), field, "a key of its own", "one that is listed before")
 		}
 	}
 }
 
-var providerName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
-
 // check reports the mistakes in p. at names a field of it.
 func (p *Provider) check(m *mistakes, at func(string) string) {
 	reserved := slices.Contains([]string{"login", "callback", "logout", "connect"}, p.Name)
-	m.add(providerName.MatchString(p.Name) && !reserved, at("Name"),
+	m.add(regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`).MatchString(p.Name) && !reserved, at("Name"),
 		"1 to 32 of a-z, 0-9, - and _, and none of login, callback, logout, connect", fmt.Sprintf("%q", p.Name))
 	trimmed := strings.TrimSpace(p.ClientID)
 	m.add(trimmed != "" && trimmed == p.ClientID, at("ClientID"),
@@ -135,7 +170,16 @@ func (p *Provider) check(m *mistakes, at func(string) string) {
 		m.add(p.ClientSecret != "", at("ClientSecret"), "the secret that the provider gave (or Public)", "none")
 		m.add(strings.TrimSpace(p.ClientSecret) == p.ClientSecret, at("ClientSecret"), "no white space around it", "some")
 	}
-	m.add(p.Identify != nil, at("Identify"), "a function", "nil")
+	switch joined := p.Err.(type) {
+	case nil:
+		m.add(p.Identify != nil, at("Identify"), "a function", "nil")
+	case interface{ Unwrap() []error }:
+		for _, err := range joined.Unwrap() {
+			*m = append(*m, fmt.Errorf("login: Config.%s%w", at(""), err))
+		}
+	default:
+		*m = append(*m, fmt.Errorf("login: Config.%s%w", at(""), p.Err))
+	}
 	p.checkEndpoint(m, at)
 	p.checkRequest(m, at)
 	for i, api := range p.API {
@@ -152,25 +196,30 @@ func (p *Provider) checkEndpoint(m *mistakes, at func(string) string) {
 		}
 	}
 	m.add(!p.RequireIss || p.Issuer != "", at("RequireIss"), "an Issuer to compare with", "none")
-	if p.Discover != nil {
-		return
-	}
-	if u, ok := m.checkURL(at("Endpoint.AuthURL"), p.Endpoint.AuthURL); ok {
-		for _, key := range ownParams {
-			m.add(!u.Query().Has(key), at("Endpoint.AuthURL"), "a query without what a login sets itself", key)
+	discovered := p.Discover != nil // what is empty here
+	if p.Endpoint.AuthURL != "" || !discovered {
+		if u, ok := m.checkURL(at("Endpoint.AuthURL"), p.Endpoint.AuthURL); ok {
+			for _, key := range strings.Fields(ownParams) {
+				m.add(!u.Query().Has(key), at("Endpoint.AuthURL"), "a query without what a login sets itself", key)
+			}
 		}
 	}
-	m.checkURL(at("Endpoint.TokenURL"), p.Endpoint.TokenURL)
-	m.add(p.Public || p.Endpoint.AuthStyle != oauth2.AuthStyleAutoDetect, at("Endpoint.AuthStyle"),
-		"AuthStyleInParams or AuthStyleInHeader (auto-detection sends a single-use code twice)", "AuthStyleAutoDetect")
+	if p.Endpoint.TokenURL != "" || !discovered {
+		m.checkURL(at("Endpoint.TokenURL"), p.Endpoint.TokenURL)
+	}
+	switch style := p.Endpoint.AuthStyle; style {
+	case oauth2.AuthStyleInParams, oauth2.AuthStyleInHeader:
+	case oauth2.AuthStyleAutoDetect:
+		m.add(p.Public || discovered, at("Endpoint.AuthStyle"),
+			"AuthStyleInParams or AuthStyleInHeader (auto-detection sends a single-use code twice)", "AuthStyleAutoDetect")
+	default:
+		m.add(false, at("Endpoint.AuthStyle"), "AuthStyleInParams or AuthStyleInHeader", int(style))
+	}
 }
 
 // ownParams are the authorization parameters that a login sets itself, and those
 // that would replace them.
-var ownParams = []string{
-	"response_type", "client_id", "redirect_uri", "state", "nonce", "scope",
-	"code_challenge", "code_challenge_method", "request", "request_uri",
-}
+const ownParams = "response_type client_id redirect_uri state nonce scope code_challenge code_challenge_method request request_uri"
 
 func (p *Provider) checkRequest(m *mistakes, at func(string) string) {
 	for _, s := range p.Scopes {
@@ -178,7 +227,7 @@ func (p *Provider) checkRequest(m *mistakes, at func(string) string) {
 	}
 	m.add(slices.Contains([]string{"", " ", ",", "+"}, p.ScopeSeparator), at("ScopeSeparator"),
 		"a space, a comma or a plus sign", fmt.Sprintf("%q", p.ScopeSeparator))
-	for _, key := range ownParams {
+	for _, key := range strings.Fields(ownParams) {
 		m.add(!p.Params.Has(key), at("Params"), "none that a login sets itself", key)
 	}
 	if p.Params.Has("response_mode") {

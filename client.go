@@ -13,8 +13,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
 )
 
 const (
@@ -129,23 +127,28 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 // userTransport attaches the user's token to requests for the API origins of
 // the provider, and to no others.
 type userTransport struct {
-	base      http.RoundTripper
-	api       []string // the first is the base of relative URLs
-	userInfo  string
-	authorize func(*http.Request, *oauth2.Token)
-	token     *oauth2.Token
+	base  http.RoundTripper
+	grant *Grant
 }
 
-// newUserClient returns c acting as the user whom tok belongs to.
-func newUserClient(c *http.Client, p *Provider, md *Metadata, tok *oauth2.Token) *http.Client {
-	t := &userTransport{base: c.Transport, api: p.API, userInfo: md.UserInfoURL, authorize: p.Authorize, token: tok}
-	if t.authorize == nil {
-		t.authorize = bearer
+// newUserClient returns c acting as the user whom g belongs to.
+func newUserClient(c *http.Client, g *Grant) *http.Client {
+	return &http.Client{Transport: &userTransport{c.Transport, g}, Timeout: c.Timeout, CheckRedirect: noRedirect}
+}
+
+// mayReceive reports whether u may be sent the token of g.
+func (g *Grant) mayReceive(u *url.URL) bool {
+	return g.Token != nil && (sameOrigin(u, g.Metadata.UserInfoURL) ||
+		slices.ContainsFunc(g.Provider.API, func(api string) bool { return sameOrigin(u, api) }))
+}
+
+func (g *Grant) authorize(r *http.Request) {
+	if g.Provider.Authorize != nil {
+		g.Provider.Authorize(r, g)
+		return
 	}
-	return &http.Client{Transport: t, Timeout: c.Timeout, CheckRedirect: noRedirect}
+	r.Header.Set("Authorization", "Bearer "+g.Token.AccessToken)
 }
-
-func bearer(r *http.Request, t *oauth2.Token) { r.Header.Set("Authorization", "Bearer "+t.AccessToken) }
 
 func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	u, err := t.resolve(r.URL)
@@ -155,8 +158,8 @@ func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.URL = u
-	if sameOrigin(u, t.userInfo) || slices.ContainsFunc(t.api, func(api string) bool { return sameOrigin(u, api) }) {
-		t.authorize(r, t.token)
+	if t.grant.mayReceive(u) {
+		t.grant.authorize(r)
 	}
 	return t.base.RoundTrip(r)
 }
@@ -167,10 +170,10 @@ func (t *userTransport) resolve(u *url.URL) (*url.URL, error) {
 	if u.Scheme != "" || u.Host != "" {
 		return u, nil
 	}
-	if len(t.api) == 0 {
+	if len(t.grant.Provider.API) == 0 {
 		return nil, errors.New("a relative URL needs Provider.API")
 	}
-	base, err := url.Parse(t.api[0])
+	base, err := url.Parse(t.grant.Provider.API[0])
 	if err != nil {
 		return nil, err
 	}

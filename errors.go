@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // The errors that [Config.OnError] and the methods of [Auth] return, to be
@@ -83,7 +84,7 @@ func (f *failure) scrub(text string) string {
 		}
 	}
 	text = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+		if !unicode.IsPrint(c) { // line breaks and escapes, but also what turns text around
 			return ' '
 		}
 		return c

@@ -120,8 +120,8 @@ func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code 
 	}
 	g := &Grant{
 		Provider: p.Provider, Metadata: *md, Token: token, Scopes: scopesOf(token, p.Scopes),
-		Client: newUserClient(client, &p.Provider, md, token),
 	}
+	g.Client = newUserClient(client, g)
 	g.IDToken, _ = token.Extra("id_token").(string)
 	if p.openID() {
 		g.Nonce = f.nonce

@@ -94,7 +94,7 @@ type Provider struct {
 	// Authorize attaches the token to a request that acts as the user, in the
 	// header; never in the URL. If nil, it is "Authorization: Bearer" (RFC 6750
 	// section 2.1).
-	Authorize func(*http.Request, *oauth2.Token)
+	Authorize func(*http.Request, *Grant)
 
 	// TokenError reads a failed answer of the token endpoint that does not
 	// follow RFC 6749 section 5.2. It may return nil to leave it to this
@@ -107,6 +107,10 @@ type Provider struct {
 
 	// Revoke makes the provider forget the token.
 	Revoke func(context.Context, *Grant) error
+
+	// Err is for functions that make a Provider: what is wrong with their
+	// arguments. New reports it.
+	Err error
 }
 
 // Metadata is what Discover finds out about a provider.

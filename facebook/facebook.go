@@ -76,9 +76,7 @@ type Config struct {
 }
 
 // Provider returns c as a Provider. Whatever Config does not mention is changed
-// there: Params, for example, with auth_type=reauthenticate or config_id. The
-// client secret is not: Authorize, which adds the proof to requests, goes on with
-// that of c, and Facebook would refuse it.
+// there: Params, for example, with auth_type=reauthenticate or config_id.
 func (c Config) Provider() login.Provider {
 	setDefault(&c.Name, "facebook")
 	setDefault(&c.Label, "Facebook")
@@ -101,7 +99,7 @@ func (c Config) Provider() login.Provider {
 		ScopeSeparator: ",",
 		StrayFragment:  true, // "#_=_"
 		API:            []string{graph},
-		Authorize:      prove(c.ClientSecret),
+		Authorize:      prove,
 		TokenError:     tokenError,
 		Identify:       identify,
 		Renew:          renew,

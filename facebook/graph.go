@@ -15,24 +15,21 @@ import (
 	"strings"
 
 	"github.com/doorlatch/login"
-	"golang.org/x/oauth2"
 )
 
-// prove returns a Provider.Authorize that sends the token in the header, and
+// prove is the Provider.Authorize: it sends the token in the header, and
 // appsecret_proof beside it: without the app secret, a stolen token is of no use
 // to anybody else. The proof is in the query, where Facebook wants it; it cannot
 // be used without the token either.
-func prove(secret string) func(*http.Request, *oauth2.Token) {
-	return func(r *http.Request, t *oauth2.Token) {
-		r.Header.Set("Authorization", "Bearer "+t.AccessToken)
-		mac := hmac.New(sha256.New, []byte(secret))
-		mac.Write([]byte(t.AccessToken))
-		u := *r.URL // which a clone of the request may share with the original
-		q := u.Query()
-		q.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
-		u.RawQuery = q.Encode()
-		r.URL = &u
-	}
+func prove(r *http.Request, g *login.Grant) {
+	r.Header.Set("Authorization", "Bearer "+g.Token.AccessToken)
+	mac := hmac.New(sha256.New, []byte(g.Provider.ClientSecret))
+	mac.Write([]byte(g.Token.AccessToken))
+	u := *r.URL // which a clone of the request may share with the original
+	q := u.Query()
+	q.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
+	u.RawQuery = q.Encode()
+	r.URL = &u
 }
 
 // call sends a request to the Graph API as the user and reads the answer into v.

@@ -16,9 +16,7 @@ func identifyLongLived(ctx context.Context, g *login.Grant) (*login.User, error)
 	if err != nil {
 		return nil, err
 	}
-	// In place: the grant's client holds the same token, and so goes on with the
-	// new one.
-	*g.Token = *token
+	g.Token = token
 	return identify(ctx, g)
 }
 

@@ -260,7 +260,7 @@ func TestProof(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := r.URL
-		p.Authorize(r, &oauth2.Token{AccessToken: token})
+		p.Authorize(r, &login.Grant{Provider: p, Token: &oauth2.Token{AccessToken: token}})
 		q := r.URL.Query()
 		if len(q["appsecret_proof"]) != 1 || q.Get("appsecret_proof") != want || q.Get("fields") != "id,name" || len(q) != 2 {
 			t.Errorf("%s: got %v, want fields and the proof %s", token, q, want)

@@ -19,6 +19,7 @@
 package github
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -77,8 +78,8 @@ type Config struct {
 	// each, and not again while the session lasts. An organization that is
 	// renamed gives its name up: take it off the list.
 	//
-	// A text that is no name, such as that of a variable that was not set, leaves
-	// the Provider without Identify, and login.New refuses it.
+	// login.New refuses a text that is no name, such as that of a variable that was
+	// not set.
 	Organizations []string
 
 	// APIVersion is sent as X-GitHub-Api-Version. If empty, it is "2022-11-28".
@@ -121,10 +122,13 @@ func (c Config) Provider() login.Provider {
 		Issuer:     web + "/login/oauth",
 		API:        []string{api},
 		TokenError: tokenError,
+		Identify:   a.identify,
 		Revoke:     a.revoke,
 	}
-	if !slices.ContainsFunc(c.Organizations, notName) {
-		p.Identify = a.identify
+	for _, name := range c.Organizations {
+		if notName(name) {
+			p.Err = fmt.Errorf("Organizations: want names as in URLs, have %q", name)
+		}
 	}
 	return p
 }

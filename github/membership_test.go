@@ -99,7 +99,7 @@ func TestRefusalPage(t *testing.T) {
 func TestOrganizationNames(t *testing.T) {
 	for _, name := range []string{"", " ", "example-org ", "a/b", "..", "a%2fb", "a?b", "a_b", "é", "a\n"} {
 		c := github.Config{ClientID: clientID, ClientSecret: clientSecret, Organizations: []string{"example-org", name}}
-		if err := check(c.Provider()); err == nil || !strings.Contains(err.Error(), "Identify") {
+		if err := check(c.Provider()); err == nil || !strings.Contains(err.Error(), "Organizations") {
 			t.Errorf("%q: got %v, want an error", name, err)
 		}
 	}
