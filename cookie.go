@@ -63,11 +63,19 @@ func (k keyring) open(name, value string) ([]byte, bool) {
 			continue
 		}
 		var b []byte
-		if key.codec.Decode(name, value[keyIDLen:], &b) == nil {
+		if key.codec.Decode(name, value[keyIDLen:], &b) == nil && canonical(value) {
 			return b, true
 		}
 	}
 	return nil, false
+}
+
+// canonical reports whether value is spelled as seal does it. Base64 is lenient
+// about line breaks and the bits left over at the end, and securecookie with it,
+// but what was changed shall not pass, however little.
+func canonical(value string) bool {
+	_, err := base64.URLEncoding.Strict().DecodeString(value[len(value)-4:])
+	return err == nil && !strings.ContainsAny(value, "\r\n")
 }
 
 // rawBytes is the securecookie.Serializer of what is bytes already.
@@ -172,7 +180,7 @@ func (c cookies) split(value string, maxAge int) []*http.Cookie {
 func (c cookies) join(r *http.Request) string {
 	var found [maxPieces]string
 	c.each(r, c.token(), func(name, value string) {
-		if i := name[len(c.token()):]; len(i) == 1 && i[0] >= '0' && i[0] < '0'+maxPieces {
+		if i := name[len(c.token()):]; len(i) == 1 && i[0] >= '0' && i[0] < '0'+maxPieces && len(value) <= maxSetCookie {
 			found[i[0]-'0'] = value
 		}
 	})

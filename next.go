@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 const maxNext = 1 << 10 // bytes of a return path; it travels in the flow cookie
@@ -14,10 +15,12 @@ const maxNext = 1 << 10 // bytes of a return path; it travels in the flow cookie
 // a URL. Reading is done as browsers do it, not as RFC 3986 says: they drop tabs
 // and line breaks, and take "\" for "/".
 func (a *Auth) localPath(next string) (location string, ok bool) {
-	if next == "" || len(next) > maxNext || next[0] != '/' {
+	if next == "" || next[0] != '/' || !utf8.ValidString(next) {
 		return "", false
 	}
-	next = escapeHigh(next)
+	if next = escapeHigh(next); len(next) > maxNext {
+		return "", false
+	}
 	for _, c := range []byte(next) {
 		if c <= ' ' || c > '~' || c == '\\' {
 			return "", false
@@ -33,10 +36,15 @@ func (a *Auth) localPath(next string) (location string, ok bool) {
 			return "", false
 		}
 	}
-	clean := path.Clean(u.Path)
-	if strings.HasPrefix(next, "//") || strings.HasPrefix(u.Path, "//") ||
-		strings.HasPrefix(removeDots(u.Path), "//") || a.owns(clean) {
-		return "", false
+	// Dot segments mean one thing to browsers, which take "%2f" for a part of a
+	// segment, another to who decodes first, and a third to path.Clean, which
+	// also drops empty segments.
+	raw, _, _ := strings.Cut(next, "?")
+	raw, _, _ = strings.Cut(raw, "#")
+	for _, p := range []string{raw, path.Clean(u.Path), removeDots(u.Path), removeDots(raw)} {
+		if strings.HasPrefix(p, "//") || a.owns(p) {
+			return "", false
+		}
 	}
 	return next, true
 }
@@ -56,13 +64,17 @@ func escapeHigh(s string) string {
 	return b.String()
 }
 
-// removeDots is RFC 3986 section 5.2.4. Unlike path.Clean it keeps empty
-// segments, as browsers do: they turn "/.//evil.example" into "//evil.example".
+// removeDots is RFC 3986 section 5.2.4, for a path that is encoded or not; the
+// segments it returns are decoded. Unlike path.Clean it keeps empty ones, as
+// browsers do: they turn "/.//evil.example" into "//evil.example".
 func removeDots(p string) string {
 	var out []string
 	segments := strings.Split(p, "/")[1:]
 	for i, s := range segments {
 		last := i == len(segments)-1
+		if decoded, err := url.PathUnescape(s); err == nil {
+			s = decoded // "%2e%2e" counts
+		}
 		switch s {
 		case "..":
 			if len(out) > 0 {

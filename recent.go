@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A recentSet remembers keys for at least a while and at most twice as long, in
-// two generations of bounded size. When more keys come than fit, the oldest are
-// forgotten first.
+// A recentSet remembers keys for at least a while, in two generations of bounded
+// size; an old generation goes when a new key comes. When more keys come than
+// fit, the oldest are forgotten first.
 type recentSet struct {
 	while time.Duration
 	max   int // of one generation

@@ -122,6 +122,9 @@ func (r *recordReader) strs() []string {
 	list := make([]string, 0, min(n, 64))
 	for range n {
 		list = append(list, r.str())
+		if r.bad {
+			return nil
+		}
 	}
 	return slices.Clip(list)
 }
@@ -135,6 +138,9 @@ func (r *recordReader) strMap() map[string]string {
 	for range n {
 		k := r.str()
 		m[k] = r.str()
+		if r.bad {
+			return nil
+		}
 	}
 	return m
 }

@@ -112,6 +112,9 @@ func (a *Auth) touch(w http.ResponseWriter, r *http.Request, s *session) bool {
 	}
 	seen, now := s.began, a.now()
 	a.cookies.each(r, a.cookies.seen(), func(name, value string) {
+		if name != a.cookies.seen() || len(value) > maxSetCookie {
+			return
+		}
 		b, ok := a.lastSeen.open(name, value)
 		rec := readRecord(b, purposeSeen)
 		if id, t := rec.str(), time.Unix(rec.int(), 0); ok && rec.ok() && id == string(s.id[:]) && t.After(seen) {

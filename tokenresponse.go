@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,26 +36,30 @@ func repairTokenResponse(resp *http.Response, tokenError func(int, []byte) error
 	}
 	body = bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(body), []byte("\ufeff")))
 	members, code := parseTokenResponse(resp.Header.Get("Content-Type"), body)
-	failed := resp.StatusCode/100 != 2
-	if c := errorCode(members); c != "" {
-		code = c
-	} else if failed {
+	failed, reported := resp.StatusCode/100 != 2, errorCode(members)
+	switch {
+	case reported != "":
+		code = reported
+	case failed:
 		code = statusCode(resp.StatusCode)
-	}
-	if code == "" {
+	case code == "":
 		code = normalizeToken(members)
 	}
 	if code != "" {
-		if tokenError != nil && (failed || members["error"] != nil) {
+		if tokenError != nil && (failed || reported != "") {
 			if err := tokenError(resp.StatusCode, body); err != nil {
 				return nil, err
 			}
 		}
 		return nil, &oauth2.RetrieveError{
-			Response:  &http.Response{Status: resp.Status, StatusCode: resp.StatusCode},
+			Response: &http.Response{ // without resp.Status, whose words are the provider's
+				Status:     strconv.Itoa(resp.StatusCode) + " " + http.StatusText(resp.StatusCode),
+				StatusCode: resp.StatusCode,
+			},
 			ErrorCode: code,
 		}
 	}
+	dropLookalikes(members)
 	repaired, err := json.Marshal(members)
 	if err != nil {
 		return nil, errors.New("the answer cannot be written as JSON")
@@ -132,7 +137,10 @@ func errorCode(members map[string]json.RawMessage) string {
 		if json.Unmarshal(members[key], &e) != nil || e == nil {
 			continue
 		}
-		if list, ok := e.([]any); ok && len(list) > 0 {
+		if list, ok := e.([]any); ok {
+			if len(list) == 0 {
+				continue
+			}
 			e = list[0]
 		}
 		if o, ok := e.(map[string]any); ok {
@@ -153,7 +161,7 @@ func errorCode(members map[string]json.RawMessage) string {
 			if e == 0 {
 				continue
 			}
-			return strconv.FormatFloat(e, 'f', -1, 64)
+			return safeCode(strconv.FormatFloat(e, 'f', -1, 64))
 		case bool:
 			if !e {
 				continue
@@ -181,6 +189,7 @@ func safeCode(code string) string {
 // normalizeToken brings a successful answer into the form that x/oauth2 reads,
 // or returns an error code.
 func normalizeToken(members map[string]json.RawMessage) string {
+	safe := true
 	for _, key := range []string{"access_token", "refresh_token", "id_token"} {
 		var s *string
 		raw := members[key]
@@ -191,9 +200,8 @@ func normalizeToken(members map[string]json.RawMessage) string {
 			return invalidResponse
 		}
 		switch {
-		case s != nil && *s != "" && !headerSafe(*s):
-			return invalidResponse
 		case s != nil && *s != "":
+			safe = safe && headerSafe(*s)
 		case key == "access_token":
 			return "missing_token"
 		default:
@@ -203,7 +211,25 @@ func normalizeToken(members map[string]json.RawMessage) string {
 	if code := normalizeType(members); code != "" {
 		return code
 	}
+	if !safe {
+		return invalidResponse
+	}
 	return normalizeExpiry(members)
+}
+
+// dropLookalikes removes what encoding/json, which x/oauth2 reads the answer
+// with, would take for one of its members: "Access_Token", and even "acce\u017fs_token",
+// would replace the access_token that was checked, and "Error" turn a success into
+// an error that quotes the body.
+func dropLookalikes(members map[string]json.RawMessage) {
+	checked := []string{"access_token", "token_type", "refresh_token", "expires_in"}
+	for name := range members {
+		alike := func(s string) bool { return strings.EqualFold(s, name) }
+		if !slices.Contains(checked, name) && slices.ContainsFunc(checked, alike) ||
+			slices.ContainsFunc([]string{"error", "error_description", "error_uri"}, alike) {
+			delete(members, name)
+		}
+	}
 }
 
 // normalizeType refuses tokens that cannot be sent as a bearer token: RFC 6749
@@ -241,17 +267,17 @@ func normalizeExpiry(members map[string]json.RawMessage) string {
 	const year2001 = 1e9 // larger numbers are points in time
 	for _, key := range []string{"expires_in", "expires", "expires_at"} {
 		n, ok, valid := number(members[key])
-		if !valid {
+		if !valid && key == "expires_in" {
 			return invalidResponse
 		}
-		if !ok {
-			continue
+		if !ok || !valid {
+			continue // of the other two there is no standard: some hold a date
 		}
 		if key != "expires_in" && n >= year2001 {
 			n -= float64(time.Now().Unix())
 		}
-		n = math.Trunc(min(n, math.MaxInt32))
-		if n <= 0 {
+		n = math.Trunc(max(math.MinInt32, min(n, math.MaxInt32)))
+		if n == 0 {
 			n = -1 // expired already
 		}
 		members["expires_in"] = json.RawMessage(strconv.FormatInt(int64(n), 10))
