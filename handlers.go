@@ -82,8 +82,8 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "unknown_provider"})
 		return
 	}
-	if p == nil && len(a.config.Providers) == 1 {
-		p = a.providers[a.config.Providers[0].Name]
+	if p == nil && len(a.order) == 1 {
+		p = a.order[0]
 	}
 	methods := []string{http.MethodGet}
 	if p == nil {

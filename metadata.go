@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -108,18 +109,35 @@ func (p *provider) fetch(ctx context.Context) {
 	defer cancel()
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, newClient(p.base, &p.Provider, ""))
 	md, err := p.Discover(ctx, p.Provider)
-	if err == nil && md.Issuer != "" && md.Issuer != p.Issuer {
-		err = errors.New("discovery found another issuer")
+	found := p.complete(md)
+	if err == nil {
+		err = p.acceptable(found)
 	}
 	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.err = err; err == nil {
-		p.md, p.fetched, p.backoff = p.complete(md), now, 0
+		p.md, p.fetched, p.backoff = found, now, 0
 		return
 	}
 	p.backoff = min(max(2*p.backoff, firstBackoff), maxBackoff)
 	p.retry = now.Add(p.backoff)
+}
+
+// acceptable reports what is wrong with md. The issuer is the name that the
+// provider goes by (RFC 8414 section 3.3), and browsers and codes are sent only
+// where [New] would let them be sent.
+func (p *provider) acceptable(md *Metadata) error {
+	if md.Issuer != p.Issuer {
+		return errors.New("discovery found another issuer")
+	}
+	for _, raw := range []string{md.Endpoint.AuthURL, md.Endpoint.TokenURL} {
+		u, err := url.Parse(raw)
+		if err != nil || !secureURL(u) || u.User != nil || strings.Contains(raw, "#") {
+			return errors.New("discovery found an endpoint that is not an absolute https URL")
+		}
+	}
+	return nil
 }
 
 // complete fills what md leaves open with what p says.

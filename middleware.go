@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +15,8 @@ import (
 // Config says how people log in. URL, Key and Providers are required; the zero
 // value of everything else is safe. [New] copies it.
 //
-// Printing a Config shows no secret.
+// Printing a Config shows no secret. (Package fmt asks no type that stands in an
+// unexported field of another how to print itself; do not print such a struct.)
 type Config struct {
 	// URL is where browsers reach the handlers: "https://example.com", or
 	// "https://example.com/auth" to have them below /auth. It decides the paths
@@ -59,7 +59,9 @@ type Config struct {
 	OnError func(http.ResponseWriter, *http.Request, error)
 
 	// Pages replaces built-in pages: templates named "chooser", "error" and
-	// "logout", executed with a [Page]. Pages that are not there stay built in.
+	// "logout", executed with a [Page]. Pages that are not there stay built in, and
+	// so does one whose template fails. New executes each once with an example, to
+	// report mistakes.
 	Pages *template.Template
 
 	// Store holds sessions on the server: Redis, PostgreSQL, files, anything
@@ -87,6 +89,7 @@ type Auth struct {
 	origin    string // of Config.URL
 	base      string // path of Config.URL, without a slash at the end
 	providers map[string]*provider
+	order     []*provider       // as in Config
 	callbacks map[string]string // path of a RedirectURL of its own -> name of the provider
 	cookies   cookies
 	crossSite *http.CrossOriginProtection
@@ -140,15 +143,15 @@ func New(c Config) (*Auth, error) {
 	}
 	a.finished = newRecentSet(flowLifetime, 1<<16)
 	a.revoked = newRecentSet(c.Lifetime, 1<<17)
-	c.Providers = slices.Clone(c.Providers)
 	for i := range c.Providers {
 		p := c.newProvider(i)
-		c.Providers[i] = p.Provider
+		a.order = append(a.order, p)
 		a.providers[p.Name] = p
 		if u, err := url.Parse(p.RedirectURL); err == nil && u.Path != a.base+"/callback/"+p.Name {
 			a.callbacks[u.Path] = p.Name
 		}
 	}
+	c.Providers = nil // completed in a.order
 	a.config = c
 	return a, nil
 }

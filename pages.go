@@ -130,7 +130,7 @@ func (a *Auth) loginURL(provider, next string) string {
 
 func (a *Auth) choose(w http.ResponseWriter, r *http.Request, next string) {
 	page := Page{Title: "Log in", Message: "Choose how you want to log in.", Status: http.StatusOK}
-	for _, p := range a.config.Providers {
+	for _, p := range a.order {
 		page.Providers = append(page.Providers, struct{ Label, URL string }{p.Label, a.loginURL(p.Name, next)})
 	}
 	a.pages.write(w, "chooser", page)

@@ -50,3 +50,10 @@ func (a Auth) String() string               { return a.summary() }
 func (a Auth) Format(s fmt.State, _ rune)   { fmt.Fprint(s, a.summary()) }
 func (a Auth) LogValue() slog.Value         { return slog.StringValue(a.summary()) }
 func (a Auth) MarshalJSON() ([]byte, error) { return json.Marshal(a.summary()) }
+
+// A failure knows the secrets that its text must not show.
+func (f *failure) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.Error()) }
+
+// A visitor is found in printed requests and contexts, and leads to an Auth.
+func (v *visitor) String() string             { return "login.visitor" }
+func (v *visitor) Format(s fmt.State, _ rune) { fmt.Fprint(s, v.String()) }
