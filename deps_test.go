@@ -95,8 +95,8 @@ func parse(t *testing.T, dir string) map[string]*ast.File {
 }
 
 // TestNoGlobals: nothing is shared between two Auths of one program, and nothing
-// happens before main, in any package. Errors are the only variables, and what
-// go:embed fills in, which the language does not let be a constant.
+// happens before main, in any package. Errors are the only variables, and embedded
+// files, which the language does not let be constants.
 func TestNoGlobals(t *testing.T) {
 	anError := regexp.MustCompile(`^([eE]rr[A-Z]|_$)`)
 	for _, dir := range libraryDirs(t) {

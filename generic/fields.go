@@ -63,13 +63,13 @@ func (f Fields) parse() (paths, error) {
 		for _, s := range strings.Fields(field.text) {
 			pointer, err := parsePointer(s)
 			if err != nil {
-				errs = append(errs, fmt.Errorf("Fields.%s: %w", field.name, err))
+				errs = append(errs, fmt.Errorf("%s: %w", "Fields."+field.name, err))
 			}
 			*field.to = append(*field.to, pointer)
 		}
 	}
 	if len(p.id) != 1 {
-		errs = append(errs, fmt.Errorf("Fields.ID: want one path, have %d", len(p.id)))
+		errs = append(errs, mistake("Fields.ID", fmt.Sprintf("one path, have %d", len(p.id))))
 	}
 	return p, errors.Join(errs...)
 }

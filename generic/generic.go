@@ -21,6 +21,7 @@
 package generic
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -94,6 +95,9 @@ type Config struct {
 	// ID. OAuth2 only.
 	UserHeader http.Header
 }
+
+// mistake is what is wrong with a field, as login.New reports it.
+func mistake(field, want string) error { return fmt.Errorf("%s: want %s", field, want) }
 
 // provider is what both constructors have in common.
 func (c Config) provider() login.Provider {

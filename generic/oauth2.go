@@ -66,16 +66,16 @@ func (c Config) checkOAuth2() (paths, error) {
 	switch c.UserMethod {
 	case "", http.MethodGet, http.MethodPost:
 	default:
-		errs = append(errs, fmt.Errorf("UserMethod: want GET or POST, have %q", c.UserMethod))
+		errs = append(errs, mistake("UserMethod", fmt.Sprintf("GET or POST, have %q", c.UserMethod)))
 	}
 	if c.UserHeader.Get("Authorization") != "" {
-		errs = append(errs, errors.New("UserHeader: Authorization is for the user's token"))
+		errs = append(errs, mistake("UserHeader", "no Authorization, which is for the user's token"))
 	}
 	if strings.ContainsFunc(c.TokenScheme, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		errs = append(errs, errors.New("TokenScheme: want one word"))
+		errs = append(errs, mistake("TokenScheme", fmt.Sprintf("one word, have %q", c.TokenScheme)))
 	}
 	if c.Algorithms != nil || c.NoUserInfo {
-		errs = append(errs, errors.New("Algorithms and NoUserInfo are for OIDC"))
+		errs = append(errs, mistake("Algorithms, NoUserInfo", "them with OIDC only"))
 	}
 	return fields, errors.Join(errs...)
 }

@@ -105,9 +105,10 @@ func TestOAuth2Request(t *testing.T) {
 	c := oauthConfig(o)
 	c.UserURL += "?fields=id"
 	c.UserMethod, c.TokenScheme = "POST", "OAuth"
-	c.UserHeader = http.Header{"notion-version": {"2022-06-28"}, "Accept": {"application/vnd.example+json"}}
+	version := strings.ToLower("Notion-Version") // as the provider's documentation spells it
+	c.UserHeader = http.Header{version: {"2022-06-28"}, "Accept": {"application/vnd.example+json"}}
 	p := generic.OAuth2(c)
-	c.UserHeader["notion-version"][0] = "changed"
+	c.UserHeader[version][0] = "changed"
 	u, err := p.Identify(o.ctx(), o.grant(p, login.Metadata{}, ""))
 	check(t, u, err, "")
 	for name, want := range map[string]string{

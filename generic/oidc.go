@@ -110,12 +110,12 @@ func (c Config) checkOIDC() error {
 	var errs []error
 	for _, alg := range c.Algorithms {
 		if !supported(alg) {
-			errs = append(errs, fmt.Errorf("Algorithms: want RS256 to ES512 or EdDSA, have %q", alg))
+			errs = append(errs, mistake("Algorithms", fmt.Sprintf("RS256 to ES512 or EdDSA, have %q", alg)))
 		}
 	}
 	if cmp.Or(c.AuthURL, c.TokenURL, c.UserURL, c.TokenScheme, c.UserMethod, c.ScopeSeparator) != "" ||
 		c.Fields != (Fields{}) || c.UserHeader != nil {
-		errs = append(errs, errors.New("AuthURL, TokenURL, UserURL, Fields, ScopeSeparator, TokenScheme, UserMethod and UserHeader are for OAuth2"))
+		errs = append(errs, mistake("AuthURL, TokenURL, UserURL, Fields, ScopeSeparator, TokenScheme, UserMethod, UserHeader", "them with OAuth2 only"))
 	}
 	return errors.Join(errs...)
 }

@@ -127,7 +127,7 @@ func (c Config) Provider() login.Provider {
 	}
 	for _, name := range c.Organizations {
 		if notName(name) {
-			p.Err = fmt.Errorf("Organizations: want names as in URLs, have %q", name)
+			p.Err = fmt.Errorf("%s: want names as in URLs, have %q", "Organizations", name)
 		}
 	}
 	return p

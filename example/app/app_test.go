@@ -83,9 +83,9 @@ func TestLogin(t *testing.T) {
 			if form == nil {
 				t.Fatal("there is no form to log out with")
 			}
-			resp, home = b.send(http.MethodPost, s.URL+form[1], html)
+			_, home = b.send(http.MethodPost, s.URL+form[1], html)
 			wantAll(t, home, "<h1>You are not logged in</h1>")
-			if resp, _ = b.get(s.URL+"/me", json); resp.StatusCode != http.StatusUnauthorized {
+			if resp, _ := b.get(s.URL+"/me", json); resp.StatusCode != http.StatusUnauthorized {
 				t.Errorf("got %d after the logout, want 401", resp.StatusCode)
 			}
 		})
