@@ -3,6 +3,7 @@ package generic_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"reflect"
 	"slices"
 	"testing"
