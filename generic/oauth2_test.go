@@ -3,9 +3,9 @@ package generic_test
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/doorlatch/login"
