@@ -182,6 +182,9 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	page := Page{Title: title, Message: message, Status: status, Reason: f.reason, Back: defaultNext}
+	if errors.Is(f.kind, ErrDenied) {
+		page.Reason = "" // pressing Cancel is no error
+	}
 	switch {
 	case f.provider != nil && !errors.Is(f.kind, ErrForbidden):
 		page.TryAgain = a.loginURL(f.provider.Name, f.next)

@@ -52,7 +52,7 @@ func newPages(custom *template.Template) (*pages, error) {
 	}
 	sum := sha256.Sum256(style)
 	p := &pages{builtin: builtin, style: template.CSS(style)}
-	p.csp = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'" + commonCSP
+	p.csp = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; img-src data:" + commonCSP
 	if custom != nil {
 		if p.custom, err = custom.Clone(); err != nil {
 			return nil, fmt.Errorf("login: Config.Pages: want templates that were not executed yet: %w", err)
@@ -143,7 +143,10 @@ func (a *Auth) confirmLogout(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, v.err)
 		return
 	}
-	page := Page{Title: "You are not logged in", Status: http.StatusOK, Login: a.loginURL("", ""), Back: defaultNext}
+	page := Page{
+		Title: "You are not logged in", Message: "There is nobody to sign out.", Status: http.StatusOK,
+		Login: a.loginURL("", ""), Back: defaultNext,
+	}
 	if v.user != nil {
 		page.Title, page.Message, page.Login = "Sign out?", "You are logged in as "+v.user.display()+".", ""
 		page.Logout, page.User = a.base+"/logout", v.user

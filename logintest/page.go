@@ -52,7 +52,7 @@ func (c *call) askPage(p pageKind, a *ask) {
 	for i := range c.users {
 		u := &c.users[i]
 		email, _ := address(u)
-		about := strings.Join(slices.DeleteFunc([]string{u.Username, email}, func(s string) bool { return s == "" }), " · ")
+		about := strings.Join(slices.DeleteFunc([]string{u.Username, email}, func(s string) bool { return s == "" }), "\n")
 		people = append(people, person{u.ID, displayName(u), about, avatarURL("", u), u.ID == chosen.ID})
 	}
 	var scopes []asked
@@ -108,7 +108,7 @@ func (c *call) page(text string, data any) {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy",
-		"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'")
+		"default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")

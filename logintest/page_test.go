@@ -103,7 +103,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: got the policy %q, want no form-action", test.title, csp)
 		}
 		base := test.url[:strings.Index(test.url[8:], "/")+8]
-		for _, m := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(a.body, -1) {
+		for _, m := range regexp.MustCompile(`(?:src|href)="(/[^"]+)"`).FindAllStringSubmatch(a.body, -1) {
 			wantStatus(t, get(t, base+m[1]), http.StatusOK)
 		}
 	}

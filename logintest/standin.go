@@ -95,6 +95,10 @@ func (s *standIn) read(fields func() settings) settings {
 // receive records r and answers it: by Intercept, by the files that all
 // stand-ins have, or by routes.
 func (s *standIn) receive(w http.ResponseWriter, r *http.Request, set settings, routes func() http.Handler) {
+	if r.URL.Path == "/favicon.ico" { // browsers ask for it, of which nobody wants to hear
+		http.NotFound(w, r)
+		return
+	}
 	rec, err := newRequest(r)
 	s.addRequest(rec)
 	if set.intercept != nil && set.intercept(w, r) {

@@ -124,7 +124,7 @@ func newLook(providers []login.Provider) (*look, error) {
 	// Pictures come from wherever providers keep them. Browsers apply form-action
 	// to redirects as well, and after a logout one may lead to the provider.
 	return &look{t, "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; img-src " + sources + "; form-action " + sources + "; base-uri 'none'; frame-ancestors 'none'"}, nil
+		"'; img-src data: " + sources + "; form-action " + sources + "; base-uri 'none'; frame-ancestors 'none'"}, nil
 }
 
 // standInOrigins are those of providers on this machine, without https.

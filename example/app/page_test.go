@@ -57,7 +57,7 @@ func checkPolicy(t *testing.T, h http.Header, page, standIn string) {
 	}
 	sum := sha256.Sum256([]byte(style[1]))
 	want := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; " +
-		"img-src 'self' https: " + standIn + "; form-action 'self' https: " + standIn + "; base-uri 'none'; frame-ancestors 'none'"
+		"img-src data: 'self' https: " + standIn + "; form-action 'self' https: " + standIn + "; base-uri 'none'; frame-ancestors 'none'"
 	if got := h.Get("Content-Security-Policy"); got != want {
 		t.Errorf("got the policy  %s\nwant %s", got, want)
 	}

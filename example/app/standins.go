@@ -14,7 +14,7 @@ func addStandIns(c *Config) (stop func()) {
 	op.Set(func(s *logintest.Server) { s.Interactive = true })
 	c.Providers = []login.Provider{gh.Provider(), fb.Provider(), op.Provider()}
 	for i, label := range []string{"GitHub", "Facebook", "OpenID Connect"} {
-		c.Providers[i].Label = label + " (stand-in)"
+		c.Providers[i].Label = label + " (stand\u2011in)" // a hyphen at which no line ends
 	}
 	c.Notice = "No provider is configured, so these three are stand-ins on this computer. " +
 		"Their accounts are invented, and there is no password."
