@@ -64,7 +64,7 @@ func withQuery(rawURL string, pairs ...string) string {
 	return u.String()
 }
 
-// A1, A2, A5, A8, A10, R3, T6, T8: the authorization request is exactly this.
+// A1, A2, A5, A8, A10, R3, R4, R82, T6, T8: the authorization request is exactly this.
 func TestAuthorizationRequest(t *testing.T) {
 	f, s := newLogin(t, func(c *login.Config, p *login.Provider) {
 		p.Endpoint.AuthURL += "?tenant=a+b"
@@ -135,7 +135,7 @@ func TestFreshValues(t *testing.T) {
 	}
 }
 
-// T1, T3, T11, B1, B2, B3, B12, R6, R7: none of these reaches the provider, logs
+// T1, T3, T11, B1, B2, B3, B12, R6, R7, R14: none of these reaches the provider, logs
 // anybody in or sets a cookie (but for removing that of the flow).
 func TestCallbackRefused(t *testing.T) {
 	f, s := newLogin(t)
@@ -474,7 +474,7 @@ func TestManyFlows(t *testing.T) {
 	}
 }
 
-// T61: five tabs, finished in reverse order; each ends where it wanted to go.
+// R5, T61: five tabs, finished in reverse order; each ends where it wanted to go.
 func TestTabs(t *testing.T) {
 	_, s := newLogin(t)
 	b := newBrowser(t)
@@ -658,7 +658,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// R60: refusing at the provider is a page with a way on, not a failure.
+// R60, R79: refusing at the provider is a page with a way on, not a failure.
 func TestDenied(t *testing.T) {
 	f, s := newLogin(t)
 	f.hook = func(step string, w http.ResponseWriter, r *http.Request) bool {
@@ -694,12 +694,13 @@ func TestStrayFragment(t *testing.T) {
 	}
 }
 
-// A redirect URL of its own, as registered long ago.
+// R15, R24, A9: a redirect URL of its own, as registered long ago, with characters
+// that have to be encoded.
 func TestRedirectURL(t *testing.T) {
 	f := newFakeProvider(t)
 	p := f.provider("fake")
 	ts := httptest.NewUnstartedServer(nil)
-	p.RedirectURL = "http://" + ts.Listener.Addr().String() + "/auth/done"
+	p.RedirectURL = "http://" + ts.Listener.Addr().String() + "/auth/done&x=%C3%A9"
 	a, err := login.New(login.Config{URL: "http://" + ts.Listener.Addr().String() + "/auth", Key: testKey, Providers: []login.Provider{p}})
 	if err != nil {
 		t.Fatal(err)
@@ -708,7 +709,7 @@ func TestRedirectURL(t *testing.T) {
 	ts.Start()
 	defer ts.Close()
 	w := httptest.NewRecorder() // below a prefix that a router has taken away
-	http.StripPrefix("/auth", a).ServeHTTP(w, httptest.NewRequest("GET", "/auth/done", nil))
+	http.StripPrefix("/auth", a).ServeHTTP(w, httptest.NewRequest("GET", "/auth/done&x=%C3%A9", nil))
 	if w.Code != 400 {
 		t.Errorf("stripped: got status %d, want 400", w.Code)
 	}

@@ -323,7 +323,7 @@ func TestNextNeverFails(t *testing.T) {
 	}
 }
 
-// OnError takes over every failed answer, and gets errors that tell them apart.
+// R79: OnError takes over every failed answer, and gets errors that tell them apart.
 func TestOnError(t *testing.T) {
 	var got []string
 	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) {

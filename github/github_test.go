@@ -121,7 +121,7 @@ func TestProviderCopies(t *testing.T) {
 	}
 }
 
-// The authorization request (R3, R23, R30, A1, A2, A17).
+// The authorization request (R3, R23, R30, R76, A1, A2, A8, A17).
 func TestAuthorizationRequest(t *testing.T) {
 	gh := start(t, nil)
 	p := gh.config().Provider()
