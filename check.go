@@ -144,7 +144,7 @@ func (c *Config) checkKeys(m *mistakes) {
 		if i > 0 {
 			field = fmt.Sprintf("OldKeys[%d]", i-1)
 		}
-		m.add(len(key) >= minKey, field, "at least 32 random bytes", fmt.Sprintf("%d bytes", len(key)))
+		m.add(len(key) >= minKey, field, "at least 32 random bytes (openssl rand -base64 32)", fmt.Sprintf("%d bytes", len(key)))
 		if len(key) < minKey {
 			continue
 		}
@@ -193,6 +193,8 @@ func (p *Provider) checkEndpoint(m *mistakes, at func(string) string) {
 	if p.Issuer != "" || p.Discover != nil {
 		if u, ok := m.checkURL(at("Issuer"), p.Issuer); ok {
 			m.add(u.RawQuery == "", at("Issuer"), "no query", fmt.Sprintf("%q", p.Issuer))
+			m.add(!strings.Contains(u.Path, "/.well-known/"), at("Issuer"), "the issuer, without /.well-known/ and what follows",
+				fmt.Sprintf("%q", p.Issuer))
 		}
 	}
 	m.add(!p.RequireIss || p.Issuer != "", at("RequireIss"), "an Issuer to compare with", "none")

@@ -12,9 +12,9 @@ import (
 	"unicode"
 )
 
-// The errors that [Config.OnError] and the methods of [Auth] return, to be
-// tested with [errors.Is]. What the provider itself answered, if it was an OAuth
-// error code, is found with [errors.As] and *oauth2.RetrieveError.
+// The errors that an [Error] and the methods of [Auth] wrap, to be tested with
+// [errors.Is]. What the provider itself answered, if it was an OAuth error code,
+// is found with [errors.As] and *oauth2.RetrieveError.
 var (
 	// ErrLoginRequired: nobody is logged in, or the provider wants to see the
 	// person although a silent login was asked for. 401, or a redirect to /login.
@@ -38,6 +38,22 @@ var (
 	ErrProvider = errors.New("login: provider failed")
 )
 
+// An Error is a failed request, as [Config.OnError] gets it. Its text is for logs,
+// and holds no secret. It wraps one of the Err variables, unless there is no such
+// page, the method or the sender of the request is wrong, or the fault is on this
+// side: then Status tells.
+type Error struct {
+	Status         int    // of the built-in answer
+	Reason         string // code, as in the log; the README lists them
+	Title, Message string // of the built-in page
+
+	text   string
+	causes []error
+}
+
+func (e *Error) Error() string   { return e.text }
+func (e *Error) Unwrap() []error { return e.causes }
+
 // A failure is why a request failed, for all its readers: kind for the program,
 // reason and err for the log, and a sentence for the person; see sentence.
 type failure struct {
@@ -46,6 +62,7 @@ type failure struct {
 	reason   string // code in the log
 	err      error  // the cause, or nil
 	provider *provider
+	user     *User    // who was turned away
 	next     string   // where the person wanted to go
 	secrets  []string // must not be printed, whoever put them into err
 }
@@ -165,17 +182,20 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 	a.logFailure(r, f, status)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer") // the URL of a failed callback holds a code
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Cookie realm="`+a.origin+`"`) // RFC 9110 section 11.6.1 wants one
 	}
 	if status == http.StatusServiceUnavailable {
 		h.Set("Retry-After", "5")
 	}
+	title, message := f.sentence()
 	if a.config.OnError != nil {
-		a.config.OnError(w, r, f)
+		a.config.OnError(w, r, &Error{
+			Status: status, Reason: f.reason, Title: title, Message: message, text: f.Error(), causes: f.Unwrap(),
+		})
 		return
 	}
-	title, message := f.sentence()
 	fromRequire := f.provider == nil && errors.Is(f.kind, ErrLoginRequired) // redirected, if a page would help
 	if a.pages == nil || fromRequire || !wantsPage(r) {
 		writeProblem(w, status, message, f.reason)
@@ -215,6 +235,9 @@ func (a *Auth) logFailure(r *http.Request, f *failure, status int) {
 	attrs := []slog.Attr{slog.String("reason", f.reason), slog.Int("status", status)}
 	if f.provider != nil {
 		attrs = append(attrs, slog.String("provider", f.provider.Name))
+	}
+	if f.user != nil {
+		attrs = append(attrs, slog.String("provider", f.user.Provider), slog.String("user", f.user.ID))
 	}
 	if f.err != nil {
 		attrs = append(attrs, slog.String("error", f.scrub(f.err.Error())))

@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -9,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/doorlatch/login"
@@ -66,7 +66,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// login: Config.URL: want an absolute https URL (http only on localhost, 127.0.0.0/8 or [::1]) without user and fragment, have "http://example.com"
-	// login: Config.Key: want at least 32 random bytes, have 9 bytes
+	// login: Config.Key: want at least 32 random bytes (openssl rand -base64 32), have 9 bytes
 	// login: Config.Providers[0 "github"].ClientSecret: want the secret that the provider gave (or Public), have none
 }
 
@@ -178,13 +178,13 @@ func ExampleConfig_oldKeys() {
 func ExampleConfig_onError() {
 	mustAuth(login.Config{
 		OnError: func(w http.ResponseWriter, r *http.Request, err error) {
-			switch {
-			case errors.Is(err, login.ErrDenied):
+			if errors.Is(err, login.ErrDenied) { // Cancel was pressed: no harm done
 				http.Redirect(w, r, "/?cancelled", http.StatusSeeOther)
-			case errors.Is(err, login.ErrProvider):
-				http.Error(w, "The login service is down.", http.StatusBadGateway)
-			default:
-				http.Error(w, "Please try again.", http.StatusBadRequest)
+				return
+			}
+			var e *login.Error
+			if errors.As(err, &e) {
+				http.Error(w, e.Message, e.Status)
 			}
 		},
 	})
@@ -227,11 +227,11 @@ func ExampleProvider() {
 		API: []string{"https://gitlab.com/api/v4"},
 		Identify: func(ctx context.Context, g *login.Grant) (*login.User, error) {
 			var u struct {
-				ID             int64
+				ID             json.Number // not int64: one that is missing would be 0
 				Name, Username string
 			}
 			err := g.Get(ctx, "/user", &u)
-			return &login.User{ID: strconv.FormatInt(u.ID, 10), Name: u.Name, Username: u.Username}, err
+			return &login.User{ID: u.ID.String(), Name: u.Name, Username: u.Username}, err
 		},
 	}
 	auth, err := login.New(login.Config{URL: "https://example.com", Key: key, Providers: []login.Provider{gitlab}})

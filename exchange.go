@@ -6,6 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/oauth2"
 )
@@ -15,24 +19,25 @@ const (
 	maxCodeBytes = 4 << 10
 )
 
-// callbackParams returns the parameters of r. None may come twice (RFC 6749
-// section 3.1): whoever looks at the first would disagree with whoever looks at
-// the last.
+// callbackParams returns the parameters of r. None that matters may come twice
+// (RFC 6749 section 3.1): whoever looks at the first would disagree with whoever
+// looks at the last.
 func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	query := r.URL.RawQuery
-	if r.Method == http.MethodPost {
+	var params url.Values
+	var err error
+	switch {
+	case r.Method == http.MethodPost:
 		r.Body = http.MaxBytesReader(w, r.Body, maxCallback)
 		if err := r.ParseForm(); err != nil {
 			return nil, errors.New("want a form of at most 8 KiB")
 		}
-		query = r.PostForm.Encode()
-	}
-	if len(query) > maxCallback {
+		params = r.PostForm
+	case len(r.URL.RawQuery) > maxCallback:
 		return nil, errors.New("want a query of at most 8 KiB")
-	}
-	params, err := url.ParseQuery(query)
-	if err != nil {
-		return nil, errors.New("want a well-formed query")
+	default:
+		if params, err = url.ParseQuery(r.URL.RawQuery); err != nil {
+			return nil, errors.New("want a well-formed query")
+		}
 	}
 	for _, key := range []string{"state", "code", "iss", "error", "error_code"} {
 		if len(params[key]) > 1 {
@@ -118,39 +123,51 @@ func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code 
 	if err != nil {
 		return nil, nil, &failure{kind: ErrProvider, reason: "exchange_failed", err: withoutURL(err)}
 	}
-	g := &Grant{
-		Provider: p.Provider, Metadata: *md, Token: token, Scopes: scopesOf(token, p.Scopes),
-	}
-	g.Client = newUserClient(client, g)
+	g := &Grant{Provider: p.Provider.clone(), Metadata: *md, Token: token, Scopes: scopesOf(token, p.Scopes)}
+	g.Metadata.Algorithms = slices.Clone(md.Algorithms)
 	g.IDToken, _ = token.Extra("id_token").(string)
 	if p.openID() {
 		g.Nonce = f.nonce
 	}
+	g.Client = newUserClient(client, g)
 	secrets := []string{token.AccessToken, token.RefreshToken, g.IDToken} // before anybody changes them
-	fail := func(kind error, reason string, err error) (*User, *Grant, error) {
-		secrets = append(secrets, token.AccessToken, token.RefreshToken, g.IDToken)
+	u, err := a.identify(ctx, r, p, g)
+	if err != nil {
+		fail := asFailure(err)
+		fail.secrets = append(secrets, token.AccessToken, token.RefreshToken, g.IDToken)
 		if g.Token != nil {
-			secrets = append(secrets, g.Token.AccessToken, g.Token.RefreshToken)
+			fail.secrets = append(fail.secrets, g.Token.AccessToken, g.Token.RefreshToken)
 		}
-		return nil, nil, &failure{kind: kind, reason: reason, err: err, secrets: secrets}
+		return nil, nil, fail
 	}
+	return u, g, nil
+}
+
+// identify asks the provider and then the application about the user of g.
+func (a *Auth) identify(ctx context.Context, r *http.Request, p *provider, g *Grant) (*User, error) {
 	u, err := p.Identify(ctx, g)
 	switch {
 	case errors.Is(err, ErrForbidden):
-		return fail(ErrForbidden, "refused", err)
+		return nil, &failure{kind: ErrForbidden, reason: "refused", err: err}
 	case err != nil:
-		return fail(ErrProvider, "identify_failed", err)
-	case u == nil || u.ID == "":
-		return fail(ErrProvider, "identify_failed", errors.New("no user ID"))
+		return nil, &failure{kind: ErrProvider, reason: "identify_failed", err: err}
+	case u == nil || !validID(u.ID):
+		return nil, &failure{kind: ErrProvider, reason: "identify_failed", err: errors.New("want a user ID of 1 to 255 printable bytes")}
 	}
 	u.Provider, g.User = p.Name, u
-	if a.config.OnLogin != nil {
-		switch err := a.config.OnLogin(r, u, g); {
-		case errors.Is(err, ErrForbidden):
-			return fail(ErrForbidden, "refused", err)
-		case err != nil:
-			return fail(nil, "on_login_failed", err)
-		}
+	if a.config.OnLogin == nil {
+		return u, nil
 	}
-	return u, g, nil
+	switch err := a.config.OnLogin(r, u, g); {
+	case errors.Is(err, ErrForbidden):
+		return nil, &failure{kind: ErrForbidden, reason: "refused", err: err}
+	case err != nil:
+		return nil, &failure{reason: "on_login_failed", err: err}
+	}
+	return u, nil
+}
+
+// validID reports whether id can be half of the key of a user.
+func validID(id string) bool {
+	return id != "" && len(id) <= 255 && utf8.ValidString(id) && !strings.ContainsFunc(id, unicode.IsControl)
 }

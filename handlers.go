@@ -2,6 +2,7 @@ package login
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -20,11 +21,11 @@ func (a *Auth) owns(path string) bool {
 			}
 		}
 	}
-	return a.callbackAt(path) != ""
+	return len(a.callbacks) > 0 && a.callbacks[path] != ""
 }
 
 // callbackAt returns the provider whose RedirectURL has a path of its own, which
-// is path, with or without that of Config.URL in front.
+// is path, with that of Config.URL in front or taken away by a router.
 func (a *Auth) callbackAt(path string) string {
 	if len(a.callbacks) == 0 {
 		return ""
@@ -75,7 +76,8 @@ func (a *Auth) providerOf(r *http.Request, own string) (p *provider, ok bool) {
 
 // Login serves GET /login, which lets people choose a provider, and GET
 // /login/{provider}?next=/path, which sends them there and, once they are logged
-// in, to next. A next that is not a path of this site falls to "/".
+// in, to next. A next that is not a path of this site, or one of those that a
+// serves itself, or longer than 1 KB, falls to "/".
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 	p, ok := a.providerOf(r, "login")
 	if !ok {
@@ -184,11 +186,14 @@ func (a *Auth) strayCallback(w http.ResponseWriter, r *http.Request, p *provider
 		redirect(w, defaultNext)
 		return
 	}
-	a.fail(w, r, &failure{kind: ErrBadCallback, reason: "no_such_flow", provider: p})
+	a.fail(w, r, &failure{kind: ErrBadCallback, reason: "no_such_flow", provider: p,
+		err: errors.New("it came without the cookie of this login; do browsers reach the site at " + a.origin + "?")})
 }
 
 // Logout serves POST /logout, which ends the session and goes to "/", or to the
-// path in the query parameter next. It takes requests of pages of this site only
+// path in the query parameter next, under the rules of [Auth.Login]. That should
+// be a public page: with a single provider, one behind Require sends people to
+// log in, and they are in again without being asked. It takes requests of pages of this site only
 // (see [http.CrossOriginProtection]). GET shows a page with a button and changes
 // nothing: links are followed by programs too, and by other people's pages.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
@@ -202,7 +207,9 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	if err := a.crossSite.Check(r); err != nil {
+	own := *r
+	_, own.Host, _ = strings.Cut(a.origin, "://") // not what the request says
+	if err := a.crossSite.Check(&own); err != nil {
 		a.fail(w, r, &failure{status: http.StatusForbidden, reason: "cross_origin", err: err})
 		return
 	}

@@ -44,6 +44,7 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 	}
 	harmless := map[string]string{
 		"login.Auth":     "has no fields to fill in; see TestPrintingAuth",
+		"login.Error":    "is a scrubbed text; TestLoginsShowNoSecret prints those of whole logins",
 		"login.User":     "is what the application gets in order to show it",
 		"login.Metadata": "is published by the provider",
 		"login.Page":     "is shown",

@@ -47,21 +47,28 @@ func (p *Provider) redirectURL(base string) string {
 
 // newProvider completes a copy of Providers[i].
 func (c *Config) newProvider(i int) *provider {
-	p := &provider{Provider: c.Providers[i], base: c.Providers[i].Client, now: time.Now}
-	if p.base == nil {
-		p.base = c.Client
+	p := &provider{Provider: c.Providers[i].clone(), now: time.Now}
+	for _, client := range []*http.Client{c.Client, p.Client} {
+		if client != nil {
+			copied := *client
+			p.base = &copied
+		}
 	}
 	if p.Label == "" {
 		p.Label = p.Name
 	}
 	p.RedirectURL = p.redirectURL(c.URL)
+	return p
+}
+
+// clone returns a copy of p that shares nothing that can be changed.
+func (p Provider) clone() Provider {
 	p.Scopes = slices.Clone(p.Scopes)
 	p.API = slices.Clone(p.API)
-	params := maps.Clone(p.Params)
-	for key := range params {
-		params[key] = slices.Clone(params[key])
+	p.Params = maps.Clone(p.Params)
+	for key, values := range p.Params {
+		p.Params[key] = slices.Clone(values)
 	}
-	p.Params = params
 	return p
 }
 
@@ -135,6 +142,9 @@ func (p *provider) acceptable(md *Metadata) error {
 		u, err := url.Parse(raw)
 		if err != nil || !secureURL(u) || u.User != nil || strings.Contains(raw, "#") {
 			return errors.New("discovery found an endpoint that is not an absolute https URL")
+		}
+		if slices.ContainsFunc(strings.Fields(ownParams), u.Query().Has) {
+			return errors.New("discovery found an endpoint with a parameter that a login sets itself")
 		}
 	}
 	return nil

@@ -54,8 +54,7 @@ type Config struct {
 	OnLogin func(*http.Request, *User, *Grant) error
 
 	// OnError answers failed requests in place of the built-in pages. The error
-	// is one of this package's Err variables or wraps one; its text is for logs
-	// and holds no secret. It has been logged already.
+	// is an *[Error]. It has been logged already.
 	OnError func(http.ResponseWriter, *http.Request, error)
 
 	// Pages replaces built-in pages: templates named "chooser", "error" and
@@ -125,16 +124,9 @@ func New(c Config) (*Auth, error) {
 		c.Lifetime = 24 * time.Hour
 	}
 	a.cookies = newCookies(c.URL, u.Scheme == "https")
-	keys := append([][]byte{c.Key}, c.OldKeys...)
-	for purpose, ring := range map[byte]*keyring{
-		purposeFlow: &a.flows, purposeIdentity: &a.identities, purposeToken: &a.tokens,
-		purposeSeen: &a.lastSeen, purposeHandle: &a.handles,
-	} {
-		if *ring, err = newKeyring(purpose, c.URL, keys); err != nil {
-			return nil, err
-		}
+	if err := a.deriveKeys(&c); err != nil {
+		return nil, err
 	}
-	c.Key, c.OldKeys = nil, nil // the derived keys are enough
 	if a.pages, err = newPages(c.Pages); err != nil {
 		return nil, err
 	}
@@ -154,6 +146,21 @@ func New(c Config) (*Auth, error) {
 	c.Providers = nil // completed in a.order
 	a.config = c
 	return a, nil
+}
+
+// deriveKeys makes the keys for each purpose and forgets what they are made of.
+func (a *Auth) deriveKeys(c *Config) (err error) {
+	keys := append([][]byte{c.Key}, c.OldKeys...)
+	for purpose, ring := range map[byte]*keyring{
+		purposeFlow: &a.flows, purposeIdentity: &a.identities, purposeToken: &a.tokens,
+		purposeSeen: &a.lastSeen, purposeHandle: &a.handles,
+	} {
+		if *ring, err = newKeyring(purpose, c.URL, keys); err != nil {
+			return err
+		}
+	}
+	c.Key, c.OldKeys = nil, nil
+	return nil
 }
 
 // CallbackURL returns what to register at the provider of that name as its
@@ -180,8 +187,9 @@ func (a *Auth) Wrap(next http.Handler) http.Handler {
 
 // Require admits only users logged in through a, or put into the context by
 // [WithUser]. Others are sent to /login and back again if they navigate with a
-// browser, and get 401 with a JSON body (RFC 9457) if they are programs: fetch,
-// curl, a WebSocket. It works inside [Auth.Wrap] and without it.
+// browser (after a POST to "/", and without its data), and get 401 with a JSON
+// body (RFC 9457) if they are programs: fetch, curl, a WebSocket. It works inside
+// [Auth.Wrap] and without it.
 func (a *Auth) Require(next http.Handler) http.Handler {
 	return a.Allow(func(*User) bool { return true })(next)
 }
@@ -198,7 +206,7 @@ func (a *Auth) Allow(ok func(*User) bool) func(http.Handler) http.Handler {
 			case v.user == nil:
 				a.demandLogin(w, r)
 			case !ok(v.user):
-				a.fail(w, r, &failure{kind: ErrForbidden, reason: "not_allowed"})
+				a.fail(w, r, &failure{kind: ErrForbidden, reason: "not_allowed", user: v.user})
 			default:
 				next.ServeHTTP(w, r)
 			}
@@ -209,15 +217,16 @@ func (a *Auth) Allow(ok func(*User) bool) func(http.Handler) http.Handler {
 // UserFrom returns the user whom the nearest [Auth.Wrap], [Auth.Require] or
 // [WithUser] put into ctx, nil if nobody is logged in.
 func UserFrom(ctx context.Context) *User {
-	if v, ok := ctx.Value(visitorKey{}).(*visitor); ok {
+	if v, ok := ctx.Value(nearestKey{}).(*visitor); ok {
 		return v.user
 	}
 	return nil
 }
 
 // WithUser returns a context in which u is logged in, as far as every Auth is
-// concerned. It is for tests of handlers behind Require, and for other ways of
-// authenticating, such as an API key. There is no token with it.
+// concerned, whoever was logged in before. It is for tests of handlers behind
+// Require, and for other ways of authenticating, such as an API key. There is no
+// token with it.
 func WithUser(ctx context.Context, u *User) context.Context {
 	return &visitor{Context: ctx, user: u}
 }
@@ -231,21 +240,21 @@ type visitor struct {
 	err     error // the session could not be looked up
 }
 
-// visitorKey finds the nearest visitor, or that of one Auth: a user of one is
-// nobody to another.
-type visitorKey struct{ auth *Auth }
+// nearestKey finds the nearest visitor.
+type nearestKey struct{}
 
-// injectedKey finds the nearest visitor made by WithUser.
-type injectedKey struct{}
+// visitorKey finds the nearest visitor who counts for one Auth: its own, or one
+// made by WithUser. A user of one Auth is nobody to another.
+type visitorKey struct{ auth *Auth }
 
 func (v *visitor) Value(key any) any {
 	switch key := key.(type) {
-	case visitorKey:
-		if key.auth == nil && v.err == nil || key.auth != nil && key.auth == v.auth {
+	case nearestKey:
+		if v.err == nil {
 			return v
 		}
-	case injectedKey:
-		if v.auth == nil {
+	case visitorKey:
+		if v.auth == nil || v.auth == key.auth {
 			return v
 		}
 	}
@@ -271,9 +280,6 @@ func (a *Auth) visitor(w http.ResponseWriter, r *http.Request) (*http.Request, *
 	if !ok {
 		r = a.attach(w, r)
 		v, ok = r.Context().Value(visitorKey{a}).(*visitor)
-	}
-	if !ok {
-		v, ok = r.Context().Value(injectedKey{}).(*visitor)
 	}
 	if !ok {
 		return r, &visitor{}

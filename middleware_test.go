@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -328,7 +329,10 @@ func TestOnError(t *testing.T) {
 	var got []string
 	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) {
 		c.OnError = func(w http.ResponseWriter, r *http.Request, err error) {
-			got = append(got, err.Error())
+			var e *login.Error
+			if errors.As(err, &e) {
+				got = append(got, fmt.Sprint(e.Status, " ", e.Reason))
+			}
 			http.Error(w, "mine", http.StatusTeapot)
 		}
 	})
@@ -338,7 +342,7 @@ func TestOnError(t *testing.T) {
 			t.Errorf("%s: got status %d, %q", path, resp.StatusCode, body)
 		}
 	}
-	if want := "[login: no_such_flow login: not_found]"; fmt.Sprint(got) != want {
+	if want := "[400 no_such_flow 404 not_found]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v, want %s", got, want)
 	}
 }

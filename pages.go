@@ -105,7 +105,7 @@ func (p *pages) write(w http.ResponseWriter, name string, page Page) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", csp)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer") // the URL of a failed callback holds a code
+	h.Set("Referrer-Policy", "no-referrer")
 	if name == "logout" {
 		// Without a referrer browsers post "Origin: null", which is not ours.
 		h.Set("Referrer-Policy", "same-origin")

@@ -19,9 +19,9 @@ import (
 // seconds) and carries a bounded [http.Client] under [oauth2.HTTPClient].
 type Provider struct {
 	// Name identifies the provider in paths (/login/{name}), in cookies and in
-	// [User.Provider]: lower-case letters, digits, "-" and "_", at most 32.
-	// It is half of the key under which an application stores a user, so it
-	// must not change.
+	// [User.Provider]: lower-case letters, digits, "-" and "_", at most 32, and
+	// none of login, callback, logout and connect. It is half of the key under
+	// which an application stores a user, so it must not change.
 	Name string
 
 	// Label is what people read on the button. If empty, it is Name.
@@ -61,7 +61,7 @@ type Provider struct {
 	// Params are added to the authorization request: prompt, audience and the
 	// like. Those that this package sets itself (state, code_challenge and so
 	// on) are refused by New. response_mode=form_post makes the callback
-	// accept a POST, and only a POST.
+	// accept a POST as well.
 	Params url.Values
 
 	// RedirectURL is where the provider sends the browser back. If empty, it is
@@ -88,7 +88,9 @@ type Provider struct {
 	Discover func(context.Context, Provider) (Metadata, error)
 
 	// Identify says who logged in. It is required. Anything but a User with a
-	// stable ID and a nil error refuses the login.
+	// stable ID and a nil error refuses the login. Mind zero values: an integer
+	// that is missing from an answer decodes as 0, which is an ID like any other;
+	// a [json.Number] stays empty.
 	Identify func(context.Context, *Grant) (*User, error)
 
 	// Authorize attaches the token to a request that acts as the user, in the
@@ -101,11 +103,12 @@ type Provider struct {
 	// package. The error must not hold the provider's text.
 	TokenError func(status int, body []byte) error
 
-	// Renew gets a fresh token. If nil, the refresh token is used as RFC 6749
-	// section 6 says.
+	// Renew gets a fresh token, where the refresh token does not do it as RFC 6749
+	// section 6 says. Tokens are not renewed yet, so nothing calls it.
 	Renew func(context.Context, *Grant) (*oauth2.Token, error)
 
-	// Revoke makes the provider forget the token.
+	// Revoke makes the provider forget the token. Logging out does not call it
+	// yet.
 	Revoke func(context.Context, *Grant) error
 
 	// Err is for functions that make a Provider: what is wrong with their
@@ -121,8 +124,8 @@ type Metadata struct {
 
 	UserInfoURL   string // its origin may receive the user's token
 	KeysURL       string // jwks_uri
-	RevocationURL string // RFC 7009
-	EndSessionURL string // OpenID Connect RP-Initiated Logout 1.0
+	RevocationURL string // RFC 7009; not used yet
+	EndSessionURL string // OpenID Connect RP-Initiated Logout 1.0; not used yet
 
 	// Algorithms are the ID token signature algorithms that are accepted.
 	Algorithms []string

@@ -51,6 +51,9 @@ func (a Auth) Format(s fmt.State, _ rune)   { fmt.Fprint(s, a.summary()) }
 func (a Auth) LogValue() slog.Value         { return slog.StringValue(a.summary()) }
 func (a Auth) MarshalJSON() ([]byte, error) { return json.Marshal(a.summary()) }
 
+// What an Error wraps may quote what its text does not.
+func (e Error) Format(s fmt.State, _ rune) { fmt.Fprint(s, e.text) }
+
 // A failure knows the secrets that its text must not show.
 func (f *failure) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.Error()) }
 

@@ -61,15 +61,9 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
 	}
 	var s *session
 	var err error
-	a.cookies.each(r, a.cookies.base, func(name, value string) {
-		// Of cookies with one name, the one that opens counts: anybody who may
-		// set cookies for the domain can add some that do not.
-		if name == a.cookies.base && s == nil && len(value) <= maxSetCookie {
-			var e error
-			if s, e = a.open(r, value); e != nil {
-				err = e
-			}
-		}
+	a.eachIdentity(r, func(value string) bool {
+		s, err = a.open(r, value)
+		return s != nil
 	})
 	if s == nil {
 		return nil, err
@@ -79,6 +73,26 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
 		return nil, nil
 	}
 	return s, nil
+}
+
+// eachIdentity calls f with every value of the identity cookie until it returns
+// true. Of cookies with one name, the one that opens counts: anybody who may set
+// cookies for the domain can add some that do not. With a Store, that is the
+// first with our seal, or a thousand copies of one would mean a thousand lookups.
+func (a *Auth) eachIdentity(r *http.Request, f func(value string) bool) {
+	done := false
+	a.cookies.each(r, a.cookies.base, func(name, value string) {
+		if done || name != a.cookies.base || len(value) > maxSetCookie {
+			return
+		}
+		if a.config.Store != nil {
+			if _, _, ok := a.openHandle(value); !ok {
+				return
+			}
+			done = true
+		}
+		done = f(value) || done
+	})
 }
 
 // open returns the live session that the value of an identity cookie stands for.
@@ -95,7 +109,8 @@ func (a *Auth) open(r *http.Request, value string) (*session, error) {
 		}
 	}
 	now := a.now()
-	if s == nil || now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.revoked.has(s.id) {
+	// Somebody who came by a provider that is not there any more is nobody.
+	if s == nil || a.providers[s.user.Provider] == nil || now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.revoked.has(s.id) {
 		return nil, nil
 	}
 	return s, nil
@@ -237,16 +252,21 @@ func (a *Auth) identityCookie(s *session) (*http.Cookie, error) {
 // nothing afterwards. It returns what was ended.
 func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 	var ended *session
-	a.cookies.each(r, a.cookies.base, func(name, value string) {
+	a.eachIdentity(r, func(value string) bool {
+		if s, _ := a.open(r, value); s != nil {
+			ended = s
+			a.revoked.add(s.id, a.now())
+		}
+		if a.config.Store != nil {
+			if id, handle, ok := a.openHandle(value); ok {
+				a.dropStored(r, id, handle)
+			}
+		}
+		return false
+	})
+	a.cookies.each(r, a.cookies.base, func(name, _ string) {
 		switch rest := name[len(a.cookies.base):]; {
 		case rest == "":
-			if s, _ := a.open(r, value); s != nil {
-				ended = s
-				a.revoked.add(s.id, a.now())
-			}
-			if a.config.Store != nil {
-				a.dropStored(r, value)
-			}
 		case strings.HasPrefix(rest, "-t") && len(rest) == len("-t0"), rest == "-s":
 		default:
 			return

@@ -80,7 +80,10 @@ func (a *Auth) openHandle(value string) (id [16]byte, handle string, ok bool) {
 func (a *Auth) toStore(ctx context.Context, values map[any]any, maxAge int) (string, error) {
 	r, w := a.storeRequest(ctx, ""), make(header)
 	stored, err := a.config.Store.New(r, storeName)
-	if err != nil || stored == nil {
+	if err == nil && stored == nil {
+		err = errors.New("it returned no session")
+	}
+	if err != nil {
 		return "", fmt.Errorf("%w: %w", errStoreDown, err)
 	}
 	stored.ID, stored.Values = "", values // never an ID that somebody planted
@@ -134,12 +137,8 @@ func (a *Auth) openStored(r *http.Request, value string) (*session, error) {
 	return s, nil
 }
 
-// dropStored deletes the record that the value of our cookie stands for.
-func (a *Auth) dropStored(r *http.Request, value string) {
-	id, handle, ok := a.openHandle(value)
-	if !ok {
-		return
-	}
+// dropStored deletes the record of a session.
+func (a *Auth) dropStored(r *http.Request, id [16]byte, handle string) {
 	a.revoked.add(id, a.now()) // even if the Store does not answer
 	stored, err := a.fromStore(r.Context(), handle)
 	if stored != nil {

@@ -325,5 +325,5 @@ func scopesOf(t *oauth2.Token, requested []string) []string {
 		}
 		return scopes
 	}
-	return requested
+	return slices.Clone(requested)
 }

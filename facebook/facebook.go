@@ -16,9 +16,9 @@
 // Secret" in the settings of the app. Failures are an [*Error].
 //
 // Tokens cannot be renewed, only replaced by a new login, at which Facebook asks
-// the person nothing that they have answered before. Revoking withdraws
+// the person nothing that they have answered before. Provider.Revoke withdraws
 // everything that the person allowed the app, so that their next login asks them
-// again; set Provider.Revoke to nil to leave that to their settings.
+// again.
 package facebook
 
 import (

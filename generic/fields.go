@@ -69,7 +69,7 @@ func (f Fields) parse() (paths, error) {
 		}
 	}
 	if len(p.id) != 1 {
-		errs = append(errs, mistake("Fields.ID", fmt.Sprintf("one path, have %d", len(p.id))))
+		errs = append(errs, mistake("Fields.ID", fmt.Sprintf("one JSON Pointer such as %q, have %q", "/id", f.ID)))
 	}
 	return p, errors.Join(errs...)
 }

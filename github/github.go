@@ -13,12 +13,13 @@
 //
 // Tokens of an OAuth App do not expire, but GitHub keeps ten for each person,
 // app and set of scopes: an eleventh login ends the oldest. Tokens of a GitHub
-// App last eight hours and are renewed for half a year; each renewal ends the
-// token and the refresh token before it. Revoking ends one token; what the person
-// allowed the app stays allowed, and their next login asks nothing.
+// App last eight hours and can be renewed for half a year; each renewal ends the
+// token and the refresh token before it. Provider.Revoke ends one token; what the
+// person allowed the app stays allowed, and their next login asks nothing.
 package github
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -125,11 +126,13 @@ func (c Config) Provider() login.Provider {
 		Identify:   a.identify,
 		Revoke:     a.revoke,
 	}
+	var errs []error
 	for _, name := range c.Organizations {
 		if notName(name) {
-			p.Err = fmt.Errorf("%s: want names as in URLs, have %q", "Organizations", name)
+			errs = append(errs, fmt.Errorf("%s: want names as in URLs, have %q", "Organizations", name))
 		}
 	}
+	p.Err = errors.Join(errs...)
 	return p
 }
 

@@ -22,17 +22,21 @@
 //
 //	provider := logintest.NewServer(login.User{ID: "1", Name: "Ada", Email: "ada@example.test"})
 //	defer provider.Close()
+//	app := httptest.NewUnstartedServer(nil)
 //	auth, err := login.New(login.Config{
 //		URL:       "http://" + app.Listener.Addr().String(),
-//		Key:       key,
+//		Key:       []byte("a key for tests, of 32 bytes or more"),
 //		Providers: []login.Provider{provider.Provider()},
 //		OnLogin:   remember,
 //	})
 //	app.Config.Handler = auth.Wrap(handler)
+//	app.Start()
 //	...
 //	resp, err := browser.Get(app.URL + "/login?next=/profile")
 //
-// The example of NewServer is the whole of it.
+// example_test.go has the whole of it. A provider that is made by hand works as
+// well: generic.OIDC with the server's URL as Issuer, and its ClientID and
+// ClientSecret.
 //
 // # Who logs in, and what they say
 //

@@ -29,7 +29,7 @@ type Facebook struct {
 	URL string
 
 	// ClientID and ClientSecret are the ID and the secret of the one app that is
-	// registered. If empty, they are invented.
+	// registered. NewFacebook fills them in.
 	ClientID, ClientSecret string
 
 	// Users have an account here. If empty, there are three invented ones.

@@ -28,8 +28,8 @@ type GitHub struct {
 	// URL is the address of the web part, without a slash at the end.
 	URL string
 
-	// ClientID and ClientSecret are those of the one app that is registered. If
-	// empty, they are invented.
+	// ClientID and ClientSecret are those of the one app that is registered. NewGitHub fills
+	// them in.
 	ClientID, ClientSecret string
 
 	// Users have an account here. If empty, there are three invented ones. IDs

@@ -25,7 +25,7 @@ type Server struct {
 	URL string
 
 	// ClientID and ClientSecret are those of the one application that is
-	// registered. If empty, they are invented.
+	// registered. NewServer fills them in.
 	ClientID, ClientSecret string
 
 	// Users have an account here. If empty, there are three invented ones. Of a
