@@ -33,6 +33,14 @@ type flow struct {
 
 	next  string
 	began time.Time
+
+	old *oldSession // see Auth.endUnseen
+}
+
+// An oldSession is what it takes to end a session whose cookies are out of sight.
+type oldSession struct {
+	id     [16]byte
+	handle string // of the Store's record, if there is one
 }
 
 func newFlow(p *Provider, md *Metadata, next string, now time.Time) *flow {
@@ -52,8 +60,12 @@ func randomText() string {
 }
 
 func (f *flow) record() record {
-	return newRecord(purposeFlow).str(f.state).str(f.verifier).str(f.nonce).
+	r := newRecord(purposeFlow).str(f.state).str(f.verifier).str(f.nonce).
 		str(f.provider).str(f.issuer).str(f.redirectURL).str(f.next).int(f.began.Unix())
+	if f.old != nil {
+		r = r.str(string(f.old.id[:])).str(f.old.handle)
+	}
+	return r
 }
 
 func readFlow(b []byte) (*flow, bool) {
@@ -62,6 +74,11 @@ func readFlow(b []byte) (*flow, bool) {
 		state: r.str(), verifier: r.str(), nonce: r.str(),
 		provider: r.str(), issuer: r.str(), redirectURL: r.str(), next: r.str(),
 		began: time.Unix(r.int(), 0),
+	}
+	if r.rest != "" {
+		f.old = new(oldSession)
+		copy(f.old.id[:], r.str())
+		f.old.handle = r.str()
 	}
 	return f, r.ok()
 }
@@ -107,12 +124,19 @@ func (p *Provider) formPost() bool { return p.Params.Get("response_mode") == "fo
 // keepFlow sets the cookie of f, and removes the oldest others where there are
 // too many of them.
 func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *flow) error {
-	name := a.cookies.flow(f.state)
+	if p.formPost() {
+		f.old = a.oldSession(r)
+	}
+	name, session := a.cookies.flow(f.state), a.sessionBytes(r)
 	value, err := a.flows.seal(name, f.record())
+	if err == nil && session+len(name)+len(value) > maxCookieBytes {
+		f.next = defaultNext // better than no login at all
+		value, err = a.flows.seal(name, f.record())
+	}
 	if err != nil {
 		return err
 	}
-	a.evictFlows(w, r, len(name)+len(value))
+	a.evictFlows(w, r, session, len(name)+len(value))
 	c := a.cookies.cookie(name, value, int(flowLifetime.Seconds()))
 	if p.formPost() {
 		// The callback is a POST from another site, which Lax cookies do not
@@ -123,33 +147,52 @@ func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *
 	return nil
 }
 
-// evictFlows makes room for a flow cookie of the given size: at most maxFlows
-// and maxFlowBytes with it, and not so many that together with a large session
-// they exceed what proxies accept in a request.
-func (a *Auth) evictFlows(w http.ResponseWriter, r *http.Request, size int) {
+// oldSession returns the session that r carries.
+func (a *Auth) oldSession(r *http.Request) *oldSession {
+	var old *oldSession
+	a.eachIdentity(r, func(value string) bool {
+		if s, _ := a.open(r, value); s != nil {
+			_, handle, _ := a.openHandle(value)
+			old = &oldSession{s.id, handle}
+		}
+		return old != nil
+	})
+	return old
+}
+
+// sessionBytes is what our cookies but those of flows take of r.
+func (a *Auth) sessionBytes(r *http.Request) int {
+	n := 0
+	a.cookies.each(r, a.cookies.base, func(name, value string) {
+		if !strings.HasPrefix(name, a.cookies.flowPrefix()) {
+			n += len(name) + len("=") + len(value) + len("; ")
+		}
+	})
+	return n
+}
+
+// evictFlows removes the oldest flows: at most maxFlows and maxFlowBytes are kept,
+// with a new one of the given size (0: there is none), and not so many that
+// together with the session they exceed what proxies accept in a request.
+func (a *Auth) evictFlows(w http.ResponseWriter, r *http.Request, session, size int) {
 	type open struct {
 		name  string
 		size  int
 		began time.Time
 	}
 	var flows []open
-	others := 0
-	a.cookies.each(r, a.cookies.base, func(name, value string) {
-		if !strings.HasPrefix(name, a.cookies.flowPrefix()) {
-			others += len(name) + len(value)
-			return
-		}
+	a.cookies.each(r, a.cookies.flowPrefix(), func(name, value string) {
 		if len(flows) == 4*maxFlows { // more than we ever set: not worth a look
 			return
 		}
 		f, ok := a.openFlow(name, value)
-		if !ok {
+		if !ok || a.finished.has(f.key()) {
 			f = new(flow) // the zero time: older than all others
 		}
-		flows = append(flows, open{name, len(name) + len(value), f.began})
+		flows = append(flows, open{name, len(name) + len("=") + len(value) + len("; "), f.began})
 	})
 	slices.SortStableFunc(flows, func(x, y open) int { return y.began.Compare(x.began) })
-	room := min(maxFlowBytes, maxSessionBytes-others) - size
+	room := min(maxFlowBytes, maxCookieBytes-session) - size
 	for i, f := range flows {
 		if room -= f.size; i+1 >= maxFlows || room < 0 || f.began.IsZero() {
 			a.cookies.clear(w, f.name)
@@ -192,6 +235,7 @@ func (a *Auth) findFlow(r *http.Request, state string) *flow {
 
 // use marks f as finished and reports whether this is the first time, so that
 // of parallel callbacks only one goes on to the token endpoint.
-func (a *Auth) use(f *flow) bool {
-	return a.finished.add([16]byte([]byte(f.state)[:16]), a.now())
-}
+func (a *Auth) use(f *flow) bool { return a.finished.add(f.key(), a.now()) }
+
+// key is what a finished flow is remembered by.
+func (f *flow) key() [16]byte { return [16]byte([]byte(f.state)[:16]) }

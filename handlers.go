@@ -163,7 +163,7 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
 	next := f.next
 	u, g, err := a.finish(r, p, f, params)
 	if err == nil {
-		err = a.begin(w, r, u, g)
+		err = a.begin(w, r, f, u, g)
 	}
 	if err != nil {
 		fail := asFailure(err)

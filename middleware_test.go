@@ -405,3 +405,71 @@ func TestWholeLogins(t *testing.T) {
 		}
 	}
 }
+
+// A program that ignored the error of New lets nobody in.
+func TestNilAuth(t *testing.T) {
+	_, s := newLogin(t)
+	var nobody *login.Auth
+	w := httptest.NewRecorder()
+	func() {
+		defer func() { recover() }()
+		s.auth.Wrap(nobody.Require(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("somebody got in") }))).
+			ServeHTTP(w, requestWith(jarOf(t, s).cookies(s.URL)))
+	}()
+}
+
+// WithUser replaces whoever the cookies say, and their token.
+func TestWithUserOverCookie(t *testing.T) {
+	_, s := newLogin(t)
+	r := requestWith(jarOf(t, s).cookies(s.URL))
+	s.auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(login.WithUser(r.Context(), &login.User{Provider: "api", ID: "robot"}))
+		s.auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if u := login.UserFrom(r.Context()); u.ID != "robot" {
+				t.Errorf("got user %s, want robot", u.ID)
+			}
+			if _, err := s.auth.Token(w, r); !errors.Is(err, login.ErrNoToken) {
+				t.Errorf("got %v, want ErrNoToken", err)
+			}
+		})).ServeHTTP(w, r)
+	})).ServeHTTP(httptest.NewRecorder(), r)
+}
+
+// A redirect URL of its own takes no other path from the application.
+func TestRedirectURLTakesOnePath(t *testing.T) {
+	p := newFakeProvider(t).provider("fake")
+	p.RedirectURL = "https://a.example/auth/done"
+	a, err := login.New(login.Config{URL: "https://a.example/auth", Key: testKey, Providers: []login.Provider{p}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{"/done": 204, "/auth/done": 400, "/auth/donex": 204} {
+		w := httptest.NewRecorder()
+		a.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) })).
+			ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != want {
+			t.Errorf("%s: got status %d, want %d", path, w.Code, want)
+		}
+	}
+}
+
+// B10, T45: what answers a callback leaks its URL to nobody, whoever writes it;
+// L5: the origin of a logout is that of Config.URL, whatever Host says.
+func TestAnswersOfAuth(t *testing.T) {
+	_, s := newLogin(t)
+	for _, accept := range []string{"text/html", "application/json"} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/callback/fake?code=x&state=y", nil)
+		r.Header.Set("Accept", accept)
+		if s.auth.ServeHTTP(w, r); w.Header().Get("Referrer-Policy") != "no-referrer" {
+			t.Errorf("%s: got Referrer-Policy %q", accept, w.Header().Get("Referrer-Policy"))
+		}
+	}
+	for origin, want := range map[string]int{s.URL: 303, "https://evil.example.test": 403} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/logout", nil)
+		r.Host = "evil.example.test"
+		r.Header.Set("Origin", origin)
+		if s.auth.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("Origin %s: got status %d, want %d", origin, w.Code, want)
+		}
+	}
+}

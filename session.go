@@ -8,9 +8,15 @@ import (
 	"time"
 )
 
-// maxSessionBytes is what our cookies may take of a request. Proxies commonly
-// refuse a header field of 8 KB, and the application has cookies too.
-const maxSessionBytes = 7680
+const (
+	// maxCookieBytes is what all our cookies may take of a request: proxies
+	// commonly refuse a header field of 8 KB.
+	maxCookieBytes = 7900
+
+	// maxSessionBytes is what those of a session may. The rest is for a login
+	// begun while it lasts, or for cookies of the application.
+	maxSessionBytes = 7 << 10
+)
 
 // A session is what holds after a login: the identity, which never changes, and
 // apart from it, in cookies or a record of its own, the token. So a request
@@ -86,10 +92,10 @@ func (a *Auth) eachIdentity(r *http.Request, f func(value string) bool) {
 			return
 		}
 		if a.config.Store != nil {
-			if _, _, ok := a.openHandle(value); !ok {
+			_, _, done = a.openHandle(value)
+			if !done {
 				return
 			}
-			done = true
 		}
 		done = f(value) || done
 	})
@@ -159,7 +165,7 @@ func (a *Auth) maxAge(s *session) int {
 // begin logs u in: whatever session the browser had is ended, and a new one
 // with a fresh ID begins (session fixation; RFC 9700 section 4.5.3.2). Nothing is
 // set unless everything can be.
-func (a *Auth) begin(w http.ResponseWriter, r *http.Request, u *User, g *Grant) error {
+func (a *Auth) begin(w http.ResponseWriter, r *http.Request, f *flow, u *User, g *Grant) error {
 	s := &session{user: *u, began: a.now()}
 	rand.Read(s.id[:])
 	if g.Token != nil {
@@ -181,10 +187,27 @@ func (a *Auth) begin(w http.ResponseWriter, r *http.Request, u *User, g *Grant) 
 		return err
 	}
 	a.end(w, r)
+	a.endUnseen(w, r, f)
 	for _, c := range jar {
 		set(w, c)
 	}
+	a.evictFlows(w, r, cookieBytes(jar), 0)
 	return nil
+}
+
+// endUnseen ends the session that f was begun with, where the browser does not
+// send its cookies because the callback is a POST from another site.
+func (a *Auth) endUnseen(w http.ResponseWriter, r *http.Request, f *flow) {
+	if f.old == nil {
+		return
+	}
+	a.revoked.add(f.old.id, a.now())
+	if f.old.handle != "" {
+		a.dropStored(r, f.old.id, f.old.handle)
+	}
+	for i := range maxPieces {
+		a.cookies.clear(w, a.cookies.piece(i))
+	}
 }
 
 // cookieSession returns the cookies of s: the identity, which must fit one, and
@@ -198,7 +221,11 @@ func (a *Auth) cookieSession(r *http.Request, s *session, g *Grant) ([]*http.Coo
 	if s.tokens == tokenNone {
 		return []*http.Cookie{identity}, nil
 	}
-	for _, idToken := range []string{g.IDToken, ""} {
+	idTokens := []string{g.IDToken, ""}
+	if g.IDToken == "" {
+		idTokens = idTokens[:1]
+	}
+	for _, idToken := range idTokens {
 		value, err := a.sealToken(s, newTokenRecord(g, idToken))
 		if err != nil {
 			return nil, err
@@ -257,10 +284,8 @@ func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 			ended = s
 			a.revoked.add(s.id, a.now())
 		}
-		if a.config.Store != nil {
-			if id, handle, ok := a.openHandle(value); ok {
-				a.dropStored(r, id, handle)
-			}
+		if id, handle, ok := a.openHandle(value); ok {
+			a.dropStored(r, id, handle)
 		}
 		return false
 	})

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -382,11 +383,11 @@ func TestTokenSizes(t *testing.T) {
 	}{
 		{40, 0, 0, true, false},
 		{500, 500, 900, true, true},
-		{1500, 700, 1500, true, true},
+		{1500, 700, 1400, true, true},
 		{1500, 1000, 1600, true, false},
 		{1500, 1000, 30000, true, false},
-		{3900, 0, 100, true, true},
-		{3900, 0, 400, true, false},
+		{3600, 0, 100, true, true},
+		{3600, 0, 400, true, false},
 		{4200, 0, 0, false, false},
 		{100000, 0, 0, false, false},
 	} {
@@ -408,7 +409,7 @@ func TestTokenSizes(t *testing.T) {
 				total += len(name) + 1 + len(value) + 2
 				r.AddCookie(&http.Cookie{Name: name, Value: value})
 			}
-			if total > 7680 || !loggedIn(t, s, b) {
+			if total > 7168 || !loggedIn(t, s, b) {
 				t.Errorf("the browser sends %d bytes; logged in %v", total, loggedIn(t, s, b))
 			}
 			token, err := s.auth.Token(httptest.NewRecorder(), r)
@@ -548,6 +549,93 @@ func TestHostIgnored(t *testing.T) {
 		u, _ := url.Parse(w.Header().Get("Location"))
 		if got := u.Query().Get("redirect_uri"); got != "https://app.example.test/auth/callback/fake" {
 			t.Errorf("Host %q: got redirect_uri %q", host, got)
+		}
+	}
+}
+
+// A session of a provider that is not configured any more, or never was here, is
+// nobody's.
+func TestSessionOfMissingProvider(t *testing.T) {
+	f, s := newLogin(t)
+	cookies := jarOf(t, s).cookies(s.URL)
+	for name, want := range map[string]int{"fake": 200, "staff": 401} {
+		a, err := login.New(login.Config{URL: s.URL, Key: testKey, Providers: []login.Provider{f.provider(name)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		a.Require(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, requestWith(cookies))
+		if w.Code != want {
+			t.Errorf("only provider %s: got status %d, want %d", name, w.Code, want)
+		}
+	}
+}
+
+// T5, H6: whatever is open beside a large session, the request stays below what
+// proxies accept.
+func TestCookieHeaderStaysSmall(t *testing.T) {
+	long := "/" + strings.Repeat("n", 900)
+	for _, access := range []int{40, 2000, 3300, 3700} {
+		f, s := newLogin(t)
+		bigToken(f, access, 0, 0)
+		b := newBrowser(t)
+		size := func() int {
+			n := 0
+			for name, value := range b.cookies(s.URL) {
+				n += len(name) + len(value) + 3
+			}
+			return n
+		}
+		for i := range 12 {
+			next := []string{"/", long}[i%2]
+			resp, _ := b.step(s.URL + "/login/fake?next=" + next)
+			if n := size(); n > 8000 {
+				t.Errorf("token of %d bytes, login %d begun: the request has %d bytes of cookies", access, i, n)
+			}
+			if i%3 == 2 { // finish it, with others open
+				resp, _ = b.step(resp.Header.Get("Location"))
+				if resp, _ = b.step(resp.Header.Get("Location")); resp.StatusCode != 303 || !loggedIn(t, s, b) {
+					t.Errorf("token of %d bytes, login %d: got status %d", access, i, resp.StatusCode)
+				}
+				if n := size(); n > 8000 {
+					t.Errorf("token of %d bytes, login %d finished: the request has %d bytes of cookies", access, i, n)
+				}
+			}
+		}
+	}
+}
+
+// What OnLogin does to a Grant is not done to the Auth.
+func TestGrantSharesNothing(t *testing.T) {
+	_, s := newLogin(t, func(c *login.Config, p *login.Provider) {
+		p.Scopes, p.Params = []string{"write", "read"}, url.Values{"prompt": {"login"}}
+		c.OnLogin = func(r *http.Request, u *login.User, g *login.Grant) error {
+			g.Scopes[0], g.Provider.Scopes[1], g.Provider.Params["prompt"][0] = "admin", "admin", "none"
+			g.Provider.API[0] = "https://evil.example.test"
+			return nil
+		}
+	})
+	for range 2 {
+		jarOf(t, s)
+	}
+	resp, _ := newBrowser(t).step(s.URL + "/login/fake")
+	u, _ := url.Parse(resp.Header.Get("Location"))
+	if q := u.Query(); q.Get("scope") != "write read" || q.Get("prompt") != "login" {
+		t.Errorf("the next login asks for %v", q)
+	}
+}
+
+// User IDs that cannot be a key are refused.
+func TestUserID(t *testing.T) {
+	for id, want := range map[string]int{
+		"17": 200, "ä|b c": 200, strings.Repeat("x", 255): 200,
+		"": 502, strings.Repeat("x", 256): 502, "a\nb": 502, "a\x00": 502, "\xff": 502,
+	} {
+		_, s := newLogin(t, func(_ *login.Config, p *login.Provider) {
+			p.Identify = func(context.Context, *login.Grant) (*login.User, error) { return &login.User{ID: id}, nil }
+		})
+		if resp, _ := newBrowser(t).open(s.URL + "/login/fake"); resp.StatusCode != want {
+			t.Errorf("%.20q: got status %d, want %d", id, resp.StatusCode, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -253,5 +254,96 @@ func TestStoreOfCookies(t *testing.T) {
 	bigToken(f, 2500, 0, 0)
 	if resp, _ := newBrowser(t).open(s.URL + "/login/fake"); resp.StatusCode < 500 {
 		t.Errorf("got status %d", resp.StatusCode)
+	}
+}
+
+// One request asks the Store once, however many copies of a cookie it holds.
+func TestStoreIsAskedOnce(t *testing.T) {
+	files, _ := fileStore(t)
+	store := &spyStore{Store: files}
+	f, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	cookies := jarOf(t, s).cookies(s.URL)
+	replica, err := login.New(login.Config{URL: s.URL, Key: testKey, Providers: []login.Provider{f.provider("fake")}, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copies := ""
+	for name, value := range cookies {
+		copies = strings.Repeat(name+"="+value+"; ", 1000)
+	}
+	for _, h := range []http.Handler{s.auth, replica, replica.Require(http.NotFoundHandler())} {
+		before := store.loads.Load()
+		r := httptest.NewRequest("POST", "/logout", nil)
+		r.Header.Set("Cookie", copies)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if n := store.loads.Load() - before; n > 3 {
+			t.Errorf("%T: got %d lookups", h, n)
+		}
+	}
+}
+
+// B14, T19: where the callback is a POST from another site, which the session's
+// cookies do not accompany, the session of before ends all the same.
+func TestFormPostEndsOldSession(t *testing.T) {
+	for _, withStore := range []bool{false, true} {
+		f := newFakeProvider(t)
+		p := f.provider("fake")
+		p.Params = url.Values{"response_mode": {"form_post"}}
+		c := login.Config{URL: "http://localhost:1", Key: testKey, Providers: []login.Provider{p}}
+		files, dir := fileStore(t)
+		if withStore {
+			c.Store = files
+		}
+		a, err := login.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jar := map[string]*http.Cookie{}
+		keep := func(w *httptest.ResponseRecorder) {
+			for _, c := range w.Result().Cookies() {
+				if jar[c.Name] = c; c.MaxAge < 0 {
+					delete(jar, c.Name)
+				}
+			}
+		}
+		logIn := func(access int) {
+			bigToken(f, access, 0, 0)
+			w, r := httptest.NewRecorder(), navigationTo("http://localhost:1/login/fake")
+			for _, c := range jar { // a navigation from our own page: all come
+				r.AddCookie(c)
+			}
+			a.ServeHTTP(w, r)
+			keep(w)
+			resp, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).Get(w.Header().Get("Location"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			u, _ := url.Parse(resp.Header.Get("Location"))
+			r = httptest.NewRequest("POST", u.Path, strings.NewReader(u.RawQuery))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			for _, c := range jar {
+				if c.SameSite == http.SameSiteNoneMode {
+					r.AddCookie(c)
+				}
+			}
+			w = httptest.NewRecorder()
+			a.ServeHTTP(w, r)
+			if w.Code != 303 {
+				t.Fatalf("got status %d, %s", w.Code, w.Body)
+			}
+			keep(w)
+		}
+		logIn(3000)
+		old := map[string]string{}
+		for name, c := range jar {
+			old[name] = c.Value
+		}
+		logIn(40)
+		w := httptest.NewRecorder()
+		a.Require(http.NotFoundHandler()).ServeHTTP(w, requestWith(old))
+		if want := map[bool]int{false: 2, true: 1}[withStore]; w.Code != 401 || len(jar) != want || withStore && len(records(t, dir)) != 1 {
+			t.Errorf("Store %v: the old session got status %d; %d cookies, want %d; %d records", withStore, w.Code, len(jar), want, len(records(t, dir)))
+		}
 	}
 }
