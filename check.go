@@ -94,7 +94,7 @@ func (p *Provider) checkRedirectURL(m *mistakes, field, configURL string, base *
 		return nil, false
 	}
 	ok = (base == nil || origin(u) == origin(base)) && u.RawQuery == "" && !u.ForceQuery && len(u.Path) > 1
-	m.add(ok, field, "a path below the origin of Config.URL, without a query", fmt.Sprintf("%q", u))
+	m.add(ok, field, "a path below the origin of Config.URL, without a query", shown(u))
 	if base == nil {
 		return nil, false
 	}
@@ -112,7 +112,7 @@ func (c *Config) checkURL(m *mistakes) *url.URL {
 	plain := regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*/?$`)
 	ok = plain.MatchString(u.EscapedPath()) && path.Clean("/"+u.Path) == "/"+strings.Trim(u.Path, "/") &&
 		u.RawQuery == "" && !u.ForceQuery
-	m.add(ok, "URL", "a path of plain segments, no query", fmt.Sprintf("%q", u))
+	m.add(ok, "URL", "a path of plain segments, no query", shown(u))
 	// It is compared with the Origin header, where browsers write it like that.
 	host := regexp.MustCompile(`^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]*)?$`)
 	needless := map[string]string{"https": "443", "http": "80"}[u.Scheme]
@@ -128,13 +128,24 @@ func (c *Config) checkURL(m *mistakes) *url.URL {
 func (m *mistakes) checkURL(field, raw string) (*url.URL, bool) {
 	u, err := url.Parse(raw)
 	if err != nil {
-		m.add(false, field, "a URL", withoutURL(err)) // there may be a password in it
+		m.add(false, field, "a URL", "something else") // there may be a password in it
 		return nil, false
 	}
 	ok := secureURL(u) && u.User == nil && u.Fragment == "" && !strings.Contains(raw, "#")
 	m.add(ok, field, "an absolute https URL (http only on localhost, 127.0.0.0/8 or [::1]) without user and fragment",
-		fmt.Sprintf("%q", u.Redacted()))
+		shown(u))
 	return u, ok
+}
+
+// shown quotes u without what may be secret in it: user, query and fragment.
+func shown(u *url.URL) string {
+	s := *u
+	s.User, s.RawQuery, s.ForceQuery, s.Fragment, s.RawFragment = nil, "", false, "", ""
+	more := ""
+	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		more = " with more than that"
+	}
+	return fmt.Sprintf("%q", s.String()) + more
 }
 
 func (c *Config) checkKeys(m *mistakes) {
@@ -184,7 +195,7 @@ func (p *Provider) check(m *mistakes, at func(string) string) {
 	p.checkRequest(m, at)
 	for i, api := range p.API {
 		if u, ok := m.checkURL(fmt.Sprintf("%s[%d]", at("API"), i), api); ok {
-			m.add(u.RawQuery == "", fmt.Sprintf("%s[%d]", at("API"), i), "no query", fmt.Sprintf("%q", api))
+			m.add(u.RawQuery == "", fmt.Sprintf("%s[%d]", at("API"), i), "no query", shown(u))
 		}
 	}
 }
@@ -192,7 +203,7 @@ func (p *Provider) check(m *mistakes, at func(string) string) {
 func (p *Provider) checkEndpoint(m *mistakes, at func(string) string) {
 	if p.Issuer != "" || p.Discover != nil {
 		if u, ok := m.checkURL(at("Issuer"), p.Issuer); ok {
-			m.add(u.RawQuery == "", at("Issuer"), "no query", fmt.Sprintf("%q", p.Issuer))
+			m.add(u.RawQuery == "", at("Issuer"), "no query", shown(u))
 			m.add(!strings.Contains(u.Path, "/.well-known/"), at("Issuer"), "the issuer, without /.well-known/ and what follows",
 				fmt.Sprintf("%q", p.Issuer))
 		}

@@ -211,8 +211,8 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Get fetches JSON as the user into v, which is as for [json.Unmarshal]. A
-// relative url is joined to the first of Provider.API. Anything but a 2xx
+// Get fetches JSON as the user into v, which is as for [json.Unmarshal], with
+// g.Client. A relative url is joined to the first of Provider.API. Anything but a 2xx
 // answer with a JSON body is an error that wraps [ErrProvider] and holds neither
 // the body nor the query of url.
 func (g *Grant) Get(ctx context.Context, url string, v any) error {
@@ -233,7 +233,7 @@ func (g *Grant) Get(ctx context.Context, url string, v any) error {
 	}
 	ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if !strings.Contains(ct, "json") && !strings.Contains(ct, "javascript") {
-		return fail("want JSON, have %.64q", ct)
+		return fail("want JSON, have another content type")
 	}
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 
 // A flow is one login attempt. It lives in a sealed cookie of its own, named
 // after its state, so that attempts in several tabs do not disturb each other
-// and the server remembers nothing.
+// and the server need not remember those that are open.
 type flow struct {
 	state    string // 256 bits; what ties the callback to this browser (RFC 6749 section 10.12)
 	verifier string // PKCE (RFC 7636)

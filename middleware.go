@@ -39,11 +39,12 @@ type Config struct {
 
 	// Lifetime is how long a login lasts, however busy its user is. It is
 	// checked inside the session as well as by the browser. If zero, it is 24
-	// hours; the most is 400 days, which is as long as browsers keep a cookie.
+	// hours; the least is a minute, the most 400 days, which is as long as browsers
+	// keep a cookie.
 	Lifetime time.Duration
 
-	// Idle ends a login that was not used for so long, at least a minute. Its
-	// precision is a quarter. If zero, there is no idle limit.
+	// Idle ends a login that was not used for so long: from a minute to Lifetime.
+	// Its precision is a quarter. If zero, there is no idle limit.
 	Idle time.Duration
 
 	// OnLogin is called after the provider has said who logs in and before the
@@ -65,12 +66,14 @@ type Config struct {
 
 	// Store holds sessions on the server: Redis, PostgreSQL, files, anything
 	// with the interface of gorilla/sessions. What it gets is sealed already.
-	// Its records should last as long as Lifetime and hold 100 kB. If nil,
-	// sessions live in encrypted cookies.
+	// Its records should last as long as Lifetime and hold 100 kB (of gorilla's own
+	// stores, FilesystemStore holds 4 kB until MaxLength(0)). If nil, sessions live
+	// in encrypted cookies.
 	Store sessions.Store
 
 	// Client reaches the providers: through a proxy, say. Of it, Transport and a
-	// Timeout below 10 seconds are used. If nil, it is http.DefaultTransport.
+	// Timeout below 10 seconds are used; CheckRedirect and Jar are not. If nil, it
+	// is http.DefaultTransport.
 	Client *http.Client
 
 	// Logger gets a line for every failed request, with the provider, a reason
@@ -175,6 +178,10 @@ func (a *Auth) CallbackURL(provider string) string {
 // Wrap serves the paths of a itself and hands all other requests to next, with
 // the logged-in user, if there is one, in the context: see [UserFrom]. It never
 // calls a provider and never turns anybody away; for that there is [Auth.Require].
+//
+// Answers to people who are logged in vary by Cookie, so that no cache shows them
+// to others. A cached page for the others may be shown to people who are logged
+// in, unless the application says Vary: Cookie there, too.
 func (a *Auth) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.owns(r.URL.Path) {

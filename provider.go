@@ -50,8 +50,8 @@ type Provider struct {
 	ScopeSeparator string
 
 	// Issuer is the provider's issuer identifier. Where a callback carries an
-	// iss parameter, it must be equal to it (RFC 9207). If empty, and Discover
-	// finds none either, iss is ignored.
+	// iss parameter, it must be equal to it (RFC 9207). If empty, iss is ignored.
+	// Discover requires it.
 	Issuer string
 
 	// RequireIss refuses callbacks without iss. Set it only for a provider that
@@ -78,13 +78,13 @@ type Provider struct {
 	// path. Requests to any other origin go out without the token.
 	API []string
 
-	// Client is used instead of Config.Client for this provider: a private root
-	// certificate, a proxy. The same bounds are put around its transport.
+	// Client is used instead of Config.Client for this provider, and like it: a
+	// private root certificate, a proxy.
 	Client *http.Client
 
-	// Discover finds what is not written down here, at the first login. The
-	// Auth calls it once, remembers the answer for a day and an error for some
-	// seconds. It must not return secrets.
+	// Discover finds what is not written down here, at the first login. An answer
+	// is kept for a day, and longer while there is no new one; an error for a
+	// second, then two, up to a minute. It must not return secrets.
 	Discover func(context.Context, Provider) (Metadata, error)
 
 	// Identify says who logged in. It is required. Anything but a User with a

@@ -15,7 +15,7 @@ import (
 //
 // The error is ErrLoginRequired if nobody is logged in through a, and
 // ErrNoToken, with the reason, if the session holds no token or one that has
-// expired.
+// expired. Another error means that the Store did not answer.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) (*oauth2.Token, error) {
 	_, v := a.visitor(w, r)
 	switch {

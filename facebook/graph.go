@@ -60,7 +60,7 @@ func call(ctx context.Context, g *login.Grant, method, path string, v any) error
 	}
 	// Graph has been seen to call JSON text/javascript.
 	if ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); !strings.HasSuffix(ct, "json") && ct != "text/javascript" {
-		return fail("want JSON, have %q", ct)
+		return fail("want JSON, have another content type")
 	}
 	if json.Unmarshal(body, v) != nil { // an error that may quote the answer
 		return fail("the answer is not the JSON that was expected")

@@ -45,13 +45,14 @@ func accepted(m login.Metadata) []string {
 // it leaves to its caller.
 func verifyIDToken(ctx context.Context, g *login.Grant, keys *keySet, now time.Time) (claims, error) {
 	algs := accepted(g.Metadata)
-	if g.Metadata.Issuer == "" {
-		return nil, errors.New("no issuer is known")
+	if g.Metadata.Issuer == "" || g.Provider.ClientID == "" {
+		return nil, errors.New("want an issuer and a client ID to compare with")
 	}
 	if err := checkHeader(g.IDToken, algs); err != nil {
 		return nil, err
 	}
-	verifier := oidc.NewVerifier(g.Metadata.Issuer, keys, &oidc.Config{
+	signature := &judgement{keySet: keys}
+	verifier := oidc.NewVerifier(g.Metadata.Issuer, signature, &oidc.Config{
 		ClientID:             g.Provider.ClientID,
 		SupportedSigningAlgs: algs,
 		SkipExpiryCheck:      true, // it has no leeway: see checkTimes
@@ -60,10 +61,10 @@ func verifyIDToken(ctx context.Context, g *login.Grant, keys *keySet, now time.T
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, ctx.Err() // which go-oidc does not wrap
-	case err != nil && len(err.Error()) > 500: // it quotes iss and aud
-		return nil, errors.New("iss or aud: want ours, have something very long")
+	case signature.err != nil:
+		return nil, signature.err
 	case err != nil:
-		return nil, err
+		return nil, payloadError(g)
 	}
 	var payload json.RawMessage
 	if err := t.Claims(&payload); err != nil {
@@ -82,6 +83,39 @@ func verifyIDToken(ctx context.Context, g *login.Grant, keys *keySet, now time.T
 		checkMaxAge(c, g.Provider.Params, now),
 		checkACR(c, g.Provider.Params),
 	)
+}
+
+// payloadError says why go-oidc refused a token before it came to the signature.
+// Its own text quotes what the token says, in somebody else's words perhaps.
+func payloadError(g *login.Grant) error {
+	data, err := base64.RawURLEncoding.DecodeString(strings.Split(g.IDToken, ".")[1])
+	if err != nil {
+		return errors.New("want base64url")
+	}
+	c, err := parseClaims(data)
+	if err != nil {
+		return err
+	}
+	if c.text("iss") != g.Metadata.Issuer {
+		return fmt.Errorf("iss: want %q, have another", g.Metadata.Issuer)
+	}
+	if aud, err := c.list("aud"); err != nil || !slices.Contains(aud, g.Provider.ClientID) {
+		return errors.New("aud: want the client ID")
+	}
+	_, hashErr := c.optional("at_hash")
+	return cmp.Or(checkSubject(c), checkNonce(c, g.Nonce), hashErr, errors.New("a claim is not of its type"))
+}
+
+// judgement is a keySet that remembers its own error, which go-oidc turns into
+// text.
+type judgement struct {
+	*keySet
+	err error
+}
+
+func (j *judgement) VerifySignature(ctx context.Context, jwt string) (payload []byte, err error) {
+	payload, j.err = j.keySet.VerifySignature(ctx, jwt)
+	return payload, j.err
 }
 
 // checkHeader judges what a JWT says about itself before anything is done

@@ -33,7 +33,7 @@ func (a account) get(ctx context.Context, g *login.Grant, path string, v any) (h
 	}
 	ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if ct != "application/json" && !strings.HasSuffix(ct, "+json") {
-		return nil, fmt.Errorf("%w: %s: want JSON, have %q", login.ErrProvider, what, ct)
+		return nil, fmt.Errorf("%w: %s: want JSON, have another content type", login.ErrProvider, what)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
