@@ -47,6 +47,19 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 	return params, nil
 }
 
+// logIn begins the session of whoever the provider names, if all is well.
+func (a *Auth) logIn(w http.ResponseWriter, r *http.Request, p *provider, f *flow, params url.Values) error {
+	u, g, err := a.finish(r, p, f, params)
+	if err != nil {
+		return err
+	}
+	if err := a.begin(w, r, f, u, g); err != nil {
+		return err
+	}
+	a.logger().DebugContext(r.Context(), "login: logged in", "provider", p.Name, "user", u.ID)
+	return nil
+}
+
 // finish turns the answer of the provider into a user: every check between the
 // browser's return and the session, in order.
 func (a *Auth) finish(r *http.Request, p *provider, f *flow, params url.Values) (*User, *Grant, error) {

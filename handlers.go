@@ -160,23 +160,18 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.cookies.clear(w, a.cookies.flow(f.state)) // used, whatever comes of it
-	next := f.next
-	u, g, err := a.finish(r, p, f, params)
-	if err == nil {
-		err = a.begin(w, r, f, u, g)
-	}
-	if err != nil {
+	if err := a.logIn(w, r, p, f, params); err != nil {
 		fail := asFailure(err)
-		fail.provider, fail.next = p, next
+		fail.provider, fail.next = p, f.next
 		fail.secrets = append(fail.secrets, params.Get("code"), f.state, f.verifier, f.nonce)
 		a.fail(w, r, fail)
 		return
 	}
-	a.logger().DebugContext(r.Context(), "login: logged in", "provider", p.Name, "user", u.ID)
-	if p.StrayFragment && !strings.Contains(next, "#") {
-		next += "#"
+	if next := f.next; p.StrayFragment && !strings.Contains(next, "#") {
+		redirect(w, next+"#")
+	} else {
+		redirect(w, next)
 	}
-	redirect(w, next)
 }
 
 // strayCallback answers a callback that belongs to no open flow: pressed Back or
