@@ -138,7 +138,7 @@ func (rec *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	return fixedAnswer{"application/json", 200, []byte("{}")}.RoundTrip(r)
 }
 
-// T49, R13, C6: nothing leaves the machine in the clear.
+// T49, R13, R77, C6: nothing leaves the machine in the clear.
 func TestInsecureRequestsRefused(t *testing.T) {
 	tests := []struct {
 		url string

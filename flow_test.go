@@ -811,3 +811,22 @@ func TestNoCookies(t *testing.T) {
 		t.Errorf("got status %d, %q", resp.StatusCode, body)
 	}
 }
+
+// A5: the functions of a provider learn the nonce that was sent, and none where
+// none was.
+func TestGrantNonce(t *testing.T) {
+	for _, scope := range []string{"openid", "profile"} {
+		var got string
+		_, s := newLogin(t, func(c *login.Config, p *login.Provider) {
+			p.Scopes = []string{scope}
+			c.OnLogin = func(r *http.Request, u *login.User, g *login.Grant) error { got = g.Nonce; return nil }
+		})
+		b := newBrowser(t)
+		start, _ := b.step(s.URL + "/login/fake")
+		u, _ := url.Parse(start.Header.Get("Location"))
+		b.open(start.Header.Get("Location"))
+		if want := u.Query().Get("nonce"); got != want || (got != "") != (scope == "openid") {
+			t.Errorf("scope %s: got nonce %q, want %q", scope, got, want)
+		}
+	}
+}

@@ -145,7 +145,7 @@ func tokenErrorCode(t testing.TB, err error) string {
 	return re.ErrorCode
 }
 
-// T48, R9, R20, R33, R52, C10-C14: what well-known clients make of answers, we
+// T48, R9, R20, R33, R52, R72, C10-C14: what well-known clients make of answers, we
 // do, too.
 func TestTokenVectors(t *testing.T) {
 	for _, v := range tokenVectors(t) {
