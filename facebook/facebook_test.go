@@ -3,7 +3,6 @@ package facebook_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/facebook"
+	"github.com/doorlatch/login/internal/providertest"
 	"golang.org/x/oauth2"
 )
 
@@ -35,19 +35,11 @@ func TestEndpoints(t *testing.T) {
 			if p.Endpoint != want || !slices.Equal(p.API, []string{tt.graph}) {
 				t.Errorf("got %+v and API %q, want %+v and %q", p.Endpoint, p.API, want, tt.graph)
 			}
-			if err := check(p); err != nil {
+			if err := providertest.Check(p); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-}
-
-// check asks login.New about p.
-func check(p login.Provider) error {
-	_, err := login.New(login.Config{
-		URL: "https://example.com", Key: []byte("0123456789abcdefghijklmnopqrstuv"), Providers: []login.Provider{p},
-	})
-	return err
 }
 
 func TestNew(t *testing.T) {
@@ -74,7 +66,7 @@ func TestMistakes(t *testing.T) {
 		{facebook.Config{ClientID: "id", ClientSecret: "s", Scopes: []string{"public_profile email"}}, "Scopes"},
 	}
 	for _, tt := range tests {
-		if err := check(tt.config.Provider()); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := providertest.Check(tt.config.Provider()); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: got %v, want one about %s", tt.config, err, tt.want)
 		}
 	}
@@ -95,16 +87,16 @@ func TestAuthorizationRequest(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fb := start(t, nil)
-			c := fb.config()
+			c := config(fb)
 			c.Scopes, c.Rerequest = slices.Clone(tt.scopes), tt.rerequest
 			p := c.Provider()
 			if len(c.Scopes) > 0 {
 				c.Scopes[0] = "changed" // too late
 			}
-			if got := logIn(t, p); got.err != nil {
-				t.Fatal(got.err)
+			if got := logIn(t, p); got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			q := fb.last("GET authorize").query
+			q := fb.Last("GET authorize").Query
 			for key, want := range map[string]string{
 				"response_type": "code", "client_id": clientID, "scope": tt.scope, "auth_type": tt.authType, "code_challenge_method": "S256",
 			} {
@@ -135,26 +127,26 @@ func TestCallback(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.callback, func(t *testing.T) {
 			fb := start(t, nil)
-			fb.callback = load(t, tt.callback).Callback.Query
-			if fb.callback["granted_scopes"] != "" {
-				fb.callback["granted_scopes"] = "email,ads_management"
+			fb.Callback = providertest.Load(t, tt.callback).Callback.Query
+			if fb.Callback["granted_scopes"] != "" {
+				fb.Callback["granted_scopes"] = "email,ads_management"
 			}
-			got := logIn(t, fb.config().Provider())
-			if !errors.Is(got.err, tt.want) {
-				t.Fatalf("got user %v, error %v, want %v", got.user, got.err, tt.want)
+			got := logIn(t, config(fb).Provider())
+			if !errors.Is(got.Err, tt.want) {
+				t.Fatalf("got user %v, error %v, want %v", got.User, got.Err, tt.want)
 			}
 			if tt.want == nil {
-				if want := []string{"public_profile"}; !slices.Equal(got.grant.Scopes, want) {
-					t.Errorf("got scopes %q, want %q", got.grant.Scopes, want)
+				if want := []string{"public_profile"}; !slices.Equal(got.Grant.Scopes, want) {
+					t.Errorf("got scopes %q, want %q", got.Grant.Scopes, want)
 				}
 				return
 			}
-			if len(fb.lines()) > 0 {
-				t.Errorf("got requests %q, want none", fb.lines())
+			if len(fb.Lines()) > 0 {
+				t.Errorf("got requests %q, want none", fb.Lines())
 			}
 			for _, words := range []string{"Permissions error", "denied your", "went wrong"} {
-				if strings.Contains(got.err.Error(), words) {
-					t.Errorf("got %q, want it without Facebook's words", got.err)
+				if strings.Contains(got.Err.Error(), words) {
+					t.Errorf("got %q, want it without Facebook's words", got.Err)
 				}
 			}
 		})
@@ -207,24 +199,8 @@ func TestVersion(t *testing.T) {
 // No way of printing shows a secret (T44).
 func TestPrint(t *testing.T) {
 	c := facebook.Config{ClientID: clientID, ClientSecret: clientSecret}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{c, &c, []facebook.Config{c}, c.Provider()} {
-			text := fmt.Sprintf(verb, v)
-			noCanary(t, text)
-			if strings.Contains(text, fmt.Sprintf("%x", clientSecret)) {
-				t.Errorf("%s: got %q, want it without the secret", verb, text)
-			}
-		}
-	}
-	b, err := json.Marshal(c)
-	if err != nil || !strings.Contains(string(b), clientID) {
-		t.Errorf("got %s, error %v, want the client ID", b, err)
-	}
-	noCanary(t, string(b))
+	providertest.CheckPrinting(t, clientID, clientSecret, canaries, c, &c, []facebook.Config{c}, c.Provider())
 	if kind := slog.AnyValue(c).Resolve().Kind(); kind != slog.KindString {
 		t.Errorf("got a log value of kind %v, want a string", kind)
 	}
-	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", c, "pointer", &c)
-	noCanary(t, log.String())
 }

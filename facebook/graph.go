@@ -6,15 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/internal/fetch"
 )
 
 // prove is the Provider.Authorize: it sends the token in the header, and
@@ -43,35 +39,22 @@ func call(ctx context.Context, g *login.Grant, method, path string, v any) error
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s %s: "+format, append([]any{login.ErrProvider, method, r.URL.Path}, args...)...)
 	}
-	resp, err := g.Client.Do(r)
-	if err != nil {
-		return fail("%w", withoutURL(err))
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	resp, err := fetch.Do(g.Client, r)
 	if err != nil {
 		return fail("%w", err)
 	}
-	if e := parseError(resp.StatusCode, body); e != nil {
+	if e := parseError(resp.Status, resp.Body); e != nil {
 		return fail("%w", e)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fail("%w", &Error{Status: resp.StatusCode})
+	if resp.Status != http.StatusOK {
+		return fail("%w", &Error{Status: resp.Status})
 	}
 	// Graph has been seen to call JSON text/javascript.
-	if ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); !strings.HasSuffix(ct, "json") && ct != "text/javascript" {
+	if !resp.JSON() && resp.MediaType() != "text/javascript" {
 		return fail("want JSON, have another content type")
 	}
-	if json.Unmarshal(body, v) != nil { // an error that may quote the answer
+	if json.Unmarshal(resp.Body, v) != nil { // an error that may quote the answer
 		return fail("the answer is not the JSON that was expected")
 	}
 	return nil
-}
-
-// withoutURL drops the URL from an error of net/http.
-func withoutURL(err error) error {
-	if ue, ok := errors.AsType[*url.Error](err); ok {
-		return ue.Err
-	}
-	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/facebook"
+	"github.com/doorlatch/login/internal/providertest"
 )
 
 const picture = "https://platform-lookaside.fbsbx.com/platform/profilepic/?asid=1000000000000017&height=200&width=200&ext=1790000000&hash=SYNTHETIC"
@@ -30,26 +31,26 @@ func TestIdentify(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.me, func(t *testing.T) {
 			fb := start(t, map[string]string{"GET me": tt.me})
-			got := logIn(t, fb.config().Provider())
-			if got.err != nil {
-				t.Fatal(got.err)
+			got := logIn(t, config(fb).Provider())
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			if !strings.Contains(string(got.user.Raw), `"1000000000000017"`) {
-				t.Errorf("got Raw %s, want Facebook's own words", got.user.Raw)
+			if !strings.Contains(string(got.User.Raw), `"1000000000000017"`) {
+				t.Errorf("got Raw %s, want Facebook's own words", got.User.Raw)
 			}
-			u, want := *got.user, tt.want
+			u, want := *got.User, tt.want
 			if u.Provider != "facebook" || u.ID != "1000000000000017" || u.Username != "" || u.Email != "" ||
 				u.Name != want.Name || u.UnverifiedEmail != want.UnverifiedEmail || u.Picture != want.Picture {
 				t.Errorf("got %+v, want %+v", u, want)
 			}
-			if want := []string{"POST token", "GET me", "GET me/permissions"}; !slices.Equal(fb.lines(), want) {
-				t.Errorf("got requests %q, want %q", fb.lines(), want)
+			if want := []string{"POST token", "GET me", "GET me/permissions"}; !slices.Equal(fb.Lines(), want) {
+				t.Errorf("got requests %q, want %q", fb.Lines(), want)
 			}
-			if got := fb.last("GET me").query.Get("fields"); got != load(t, tt.me).Request.Params["fields"] {
+			if got := fb.Last("GET me").Query.Get("fields"); got != providertest.Load(t, tt.me).Request.Params["fields"] {
 				t.Errorf("got fields %q, want those of the fixture", got)
 			}
-			if got.landed != "/#" {
-				t.Errorf("got the redirect %q after login, want a fragment instead of #_=_ (R63)", got.landed)
+			if got.Landed != "/#" {
+				t.Errorf("got the redirect %q after login, want a fragment instead of #_=_ (R63)", got.Landed)
 			}
 		})
 	}
@@ -59,36 +60,36 @@ func TestIdentify(t *testing.T) {
 func TestIdentifyRefuses(t *testing.T) {
 	tests := []struct {
 		name string
-		me   answer
+		me   providertest.Answer
 	}{
-		{"false", load(t, "me_false").Response},
-		{"null", jsonAnswer(200, `null`)},
-		{"no id", jsonAnswer(200, `{"name":"Grace Example"}`)},
-		{"null id", jsonAnswer(200, `{"id":null}`)},
-		{"empty id", jsonAnswer(200, `{"id":""}`)},
-		{"id as number", jsonAnswer(200, `{"id":1000000000000017}`)},
-		{"id of letters", jsonAnswer(200, `{"id":"me"}`)},
-		{"id with more", jsonAnswer(200, `{"id":"17\n"}`)},
-		{"negative id", jsonAnswer(200, `{"id":"-17"}`)},
-		{"other digits", jsonAnswer(200, `{"id":"١٧"}`)},
-		{"long id", jsonAnswer(200, `{"id":"`+strings.Repeat("1", 65)+`"}`)},
-		{"list", jsonAnswer(200, `[{"id":"17"}]`)},
-		{"half an answer", jsonAnswer(200, `{"id":"17"`)},
-		{"a page that is JSON", jsonAnswer(200, `{"id":"17"}`, "Content-Type", "text/html")},
-		{"too large", jsonAnswer(200, `{"id":"17","name":"`+strings.Repeat("x", 1<<20)+`"}`)},
-		{"redirect", jsonAnswer(302, `{"id":"17"}`, "Location", "https://evil.example/")},
-		{"error with status 200", jsonAnswer(200, `{"id":"17","error":{"code":190}}`)},
+		{"false", providertest.Load(t, "me_false").Response},
+		{"null", providertest.JSON(200, `null`)},
+		{"no id", providertest.JSON(200, `{"name":"Grace Example"}`)},
+		{"null id", providertest.JSON(200, `{"id":null}`)},
+		{"empty id", providertest.JSON(200, `{"id":""}`)},
+		{"id as number", providertest.JSON(200, `{"id":1000000000000017}`)},
+		{"id of letters", providertest.JSON(200, `{"id":"me"}`)},
+		{"id with more", providertest.JSON(200, `{"id":"17\n"}`)},
+		{"negative id", providertest.JSON(200, `{"id":"-17"}`)},
+		{"other digits", providertest.JSON(200, `{"id":"١٧"}`)},
+		{"long id", providertest.JSON(200, `{"id":"`+strings.Repeat("1", 65)+`"}`)},
+		{"list", providertest.JSON(200, `[{"id":"17"}]`)},
+		{"half an answer", providertest.JSON(200, `{"id":"17"`)},
+		{"a page that is JSON", providertest.JSON(200, `{"id":"17"}`, "Content-Type", "text/html")},
+		{"too large", providertest.JSON(200, `{"id":"17","name":"`+strings.Repeat("x", 1<<20)+`"}`)},
+		{"redirect", providertest.JSON(302, `{"id":"17"}`, "Location", "https://evil.example/")},
+		{"error with status 200", providertest.JSON(200, `{"id":"17","error":{"code":190}}`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fb := start(t, nil)
-			fb.set("GET me", tt.me)
-			got := logIn(t, fb.config().Provider())
-			if !errors.Is(got.err, login.ErrProvider) {
-				t.Errorf("got user %v, error %v, want ErrProvider", got.user, got.err)
+			fb.Set("GET me", tt.me)
+			got := logIn(t, config(fb).Provider())
+			if !errors.Is(got.Err, login.ErrProvider) {
+				t.Errorf("got user %v, error %v, want ErrProvider", got.User, got.Err)
 			}
-			if want := []string{"POST token", "GET me"}; !slices.Equal(fb.lines(), want) {
-				t.Errorf("got requests %q, want %q", fb.lines(), want)
+			if want := []string{"POST token", "GET me"}; !slices.Equal(fb.Lines(), want) {
+				t.Errorf("got requests %q, want %q", fb.Lines(), want)
 			}
 		})
 	}
@@ -97,39 +98,39 @@ func TestIdentifyRefuses(t *testing.T) {
 // Graph says text/javascript at times.
 func TestIdentifyJavaScript(t *testing.T) {
 	fb := start(t, nil)
-	fb.set("GET me", jsonAnswer(200, `{"id":"17"}`, "Content-Type", "text/javascript; charset=UTF-8"))
-	if got := logIn(t, fb.config().Provider()); got.err != nil || got.user.ID != "17" {
-		t.Errorf("got user %v, error %v, want 17", got.user, got.err)
+	fb.Set("GET me", providertest.JSON(200, `{"id":"17"}`, "Content-Type", "text/javascript; charset=UTF-8"))
+	if got := logIn(t, config(fb).Provider()); got.Err != nil || got.User.ID != "17" {
+		t.Errorf("got user %v, error %v, want 17", got.User, got.Err)
 	}
 }
 
 // What the person ticked and unticked (R56, C13).
 func TestPermissions(t *testing.T) {
-	mixed := load(t, "permissions_mixed").Response
+	mixed := providertest.Load(t, "permissions_mixed").Response
 	tests := []struct {
 		name              string
-		answer            answer
+		answer            providertest.Answer
 		granted, declined []string
 		want              error
 	}{
 		{"mixed", mixed, []string{"public_profile"}, []string{"email"}, nil},
-		{"expired is neither", jsonAnswer(200, `{"data":[{"permission":"email","status":"expired"},{"permission":"public_profile","status":"granted"}]}`),
+		{"expired is neither", providertest.JSON(200, `{"data":[{"permission":"email","status":"expired"},{"permission":"public_profile","status":"granted"}]}`),
 			[]string{"public_profile"}, nil, nil},
-		{"none", jsonAnswer(200, `{"data":[]}`), nil, nil, nil},
-		{"no data", jsonAnswer(200, `{}`), nil, nil, login.ErrProvider},
-		{"of another form", jsonAnswer(200, `{"data":{"email":"granted"}}`), nil, nil, login.ErrProvider},
-		{"trouble", jsonAnswer(500, `{"error":{"message":"unicorn","code":2}}`), nil, nil, login.ErrProvider},
+		{"none", providertest.JSON(200, `{"data":[]}`), nil, nil, nil},
+		{"no data", providertest.JSON(200, `{}`), nil, nil, login.ErrProvider},
+		{"of another form", providertest.JSON(200, `{"data":{"email":"granted"}}`), nil, nil, login.ErrProvider},
+		{"trouble", providertest.JSON(500, `{"error":{"message":"unicorn","code":2}}`), nil, nil, login.ErrProvider},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fb := start(t, nil)
-			fb.set("GET me/permissions", tt.answer)
-			got := logIn(t, fb.config().Provider())
-			if !errors.Is(got.err, tt.want) {
-				t.Fatalf("got user %v, error %v, want %v", got.user, got.err, tt.want)
+			fb.Set("GET me/permissions", tt.answer)
+			got := logIn(t, config(fb).Provider())
+			if !errors.Is(got.Err, tt.want) {
+				t.Fatalf("got user %v, error %v, want %v", got.User, got.Err, tt.want)
 			}
-			if got.err == nil && (!slices.Equal(got.grant.Scopes, tt.granted) || !slices.Equal(got.grant.Declined, tt.declined)) {
-				t.Errorf("got granted %q, declined %q, want %q, %q", got.grant.Scopes, got.grant.Declined, tt.granted, tt.declined)
+			if got.Err == nil && (!slices.Equal(got.Grant.Scopes, tt.granted) || !slices.Equal(got.Grant.Declined, tt.declined)) {
+				t.Errorf("got granted %q, declined %q, want %q, %q", got.Grant.Scopes, got.Grant.Declined, tt.granted, tt.declined)
 			}
 		})
 	}
@@ -139,23 +140,23 @@ func TestPermissions(t *testing.T) {
 // nor proof to anybody else (R61, R73).
 func TestGrantClient(t *testing.T) {
 	fb := start(t, nil)
-	got := logIn(t, fb.config().Provider())
-	if got.err != nil {
-		t.Fatal(got.err)
+	got := logIn(t, config(fb).Provider())
+	if got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	fb.set("GET me/accounts", jsonAnswer(200, `{"data":[]}`))
+	fb.Set("GET me/accounts", providertest.JSON(200, `{"data":[]}`))
 	var accounts any
-	if err := got.grant.Get(t.Context(), "me/accounts?limit=5", &accounts); err != nil {
+	if err := got.Grant.Get(t.Context(), "me/accounts?limit=5", &accounts); err != nil {
 		t.Fatal(err)
 	}
-	if got := fb.last("GET me/accounts").query.Get("limit"); got != "5" {
+	if got := fb.Last("GET me/accounts").Query.Get("limit"); got != "5" {
 		t.Errorf("got limit %q, want the query kept", got)
 	}
 
 	var seen *http.Request
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r }))
 	defer other.Close()
-	resp, err := got.grant.Client.Get(other.URL + "/elsewhere")
+	resp, err := got.Grant.Client.Get(other.URL + "/elsewhere")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,13 +169,13 @@ func TestGrantClient(t *testing.T) {
 // A Facebook that does not answer in time refuses the login (T51).
 func TestIdentifyTimeout(t *testing.T) {
 	fb := start(t, nil)
-	got := logIn(t, fb.config().Provider())
-	if got.err != nil {
-		t.Fatal(got.err)
+	got := logIn(t, config(fb).Provider())
+	if got.Err != nil {
+		t.Fatal(got.Err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	u, err := got.grant.Provider.Identify(ctx, got.grant)
+	u, err := got.Grant.Provider.Identify(ctx, got.Grant)
 	if u != nil || !errors.Is(err, login.ErrProvider) || !errors.Is(err, context.Canceled) {
 		t.Errorf("got user %v, error %v, want ErrProvider and why", u, err)
 	}
@@ -204,22 +205,22 @@ func TestErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.me, func(t *testing.T) {
 			fb := start(t, map[string]string{"GET me": tt.me})
-			got := logIn(t, fb.config().Provider())
-			e, ok := errors.AsType[*facebook.Error](got.err)
-			if !ok || !errors.Is(got.err, login.ErrProvider) {
-				t.Fatalf("got user %v, error %v, want an *Error", got.user, got.err)
+			got := logIn(t, config(fb).Provider())
+			e, ok := errors.AsType[*facebook.Error](got.Err)
+			if !ok || !errors.Is(got.Err, login.ErrProvider) {
+				t.Fatalf("got user %v, error %v, want an *Error", got.User, got.Err)
 			}
 			tt.want.TraceID = "ASYNTHETICTRACE"
 			if *e != tt.want || e.Expired() != tt.expired {
 				t.Errorf("got %+v, expired %v, want %+v, %v", *e, e.Expired(), tt.want, tt.expired)
 			}
-			noWords(t, got.err.Error(), load(t, tt.me).Response)
+			noWords(t, got.Err.Error(), providertest.Load(t, tt.me).Response)
 		})
 	}
 }
 
 // noWords wants nothing in text that a may have said in words.
-func noWords(t *testing.T, text string, a answer) {
+func noWords(t *testing.T, text string, a providertest.Answer) {
 	t.Helper()
 	for _, words := range []string{"message", "validat", "session", "Message", "A title", "limit", "proof ", "redirect_uri isn't", "authorization code", "100000000000001"} {
 		if strings.Contains(string(a.Body), words) && strings.Contains(text, words) {
@@ -235,11 +236,11 @@ func noWords(t *testing.T, text string, a answer) {
 func TestErrorWithout(t *testing.T) {
 	for _, body := range []string{"", "<html>", `{"error":"invalid_token"}`, `{"error":[]}`, `{"error":{"code":"190"}}`, `{}`} {
 		fb := start(t, nil)
-		fb.set("GET me", jsonAnswer(http.StatusBadGateway, body))
-		got := logIn(t, fb.config().Provider())
-		e, ok := errors.AsType[*facebook.Error](got.err)
+		fb.Set("GET me", providertest.JSON(http.StatusBadGateway, body))
+		got := logIn(t, config(fb).Provider())
+		e, ok := errors.AsType[*facebook.Error](got.Err)
 		if !ok || *e != (facebook.Error{Status: 502}) {
-			t.Errorf("%s: got %v, want an *Error with status 502", body, got.err)
+			t.Errorf("%s: got %v, want an *Error with status 502", body, got.Err)
 		}
 	}
 }

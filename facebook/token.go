@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/internal/fetch"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 )
@@ -29,7 +30,7 @@ func exchange(ctx context.Context, g *login.Grant) (*oauth2.Token, error) {
 	}
 	token, err := c.Token(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: exchange for a long-lived token: %w", login.ErrProvider, withoutURL(err))
+		return nil, fmt.Errorf("%w: exchange for a long-lived token: %w", login.ErrProvider, fetch.WithoutURL(err))
 	}
 	return token, nil
 }

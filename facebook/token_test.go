@@ -10,6 +10,7 @@ import (
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/facebook"
+	"github.com/doorlatch/login/internal/providertest"
 	"golang.org/x/oauth2"
 )
 
@@ -27,11 +28,11 @@ func TestToken(t *testing.T) {
 		t.Run(tt.answer, func(t *testing.T) {
 			fb := start(t, map[string]string{"POST token": tt.answer})
 			began := time.Now()
-			got := logIn(t, fb.config().Provider())
-			if got.err != nil {
-				t.Fatal(got.err)
+			got := logIn(t, config(fb).Provider())
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			wantToken(t, got.grant.Token, short, began, tt.expires)
+			wantToken(t, got.Grant.Token, short, began, tt.expires)
 		})
 	}
 }
@@ -53,20 +54,20 @@ func wantToken(t *testing.T, token *oauth2.Token, access string, began time.Time
 // C1, C2).
 func TestTokenRequest(t *testing.T) {
 	fb := start(t, nil)
-	if got := logIn(t, fb.config().Provider()); got.err != nil {
-		t.Fatal(got.err)
+	if got := logIn(t, config(fb).Provider()); got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	r := fb.last("POST token")
-	form := r.form()
-	for key, want := range load(t, "token_ok").Request.Params {
+	r := fb.Last("POST token")
+	form := r.Form()
+	for key, want := range providertest.Load(t, "token_ok").Request.Params {
 		if key == "redirect_uri" {
-			want = fb.last("GET authorize").query.Get(key)
+			want = fb.Last("GET authorize").Query.Get(key)
 		}
 		if len(form[key]) != 1 || form.Get(key) != want {
 			t.Errorf("got another %s, want %q", key, want)
 		}
 	}
-	if len(form.Get("code_verifier")) < 43 || r.header.Get("Authorization") != "" || len(r.query) > 0 {
+	if len(form.Get("code_verifier")) < 43 || r.Header.Get("Authorization") != "" || len(r.Query) > 0 {
 		t.Error("got no code_verifier, or a header or a query, want all in the body")
 	}
 }
@@ -88,15 +89,15 @@ func TestTokenErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.answer, func(t *testing.T) {
 			fb := start(t, map[string]string{"POST token": tt.answer})
-			got := logIn(t, fb.config().Provider())
-			e, ok := errors.AsType[*facebook.Error](got.err)
+			got := logIn(t, config(fb).Provider())
+			e, ok := errors.AsType[*facebook.Error](got.Err)
 			want := facebook.Error{Status: 400, Type: "OAuthException", Code: tt.code, Subcode: tt.subcode, TraceID: "ASYNTHETICTRACE"}
-			if !ok || *e != want || e.Expired() || !errors.Is(got.err, login.ErrProvider) {
-				t.Fatalf("got user %v, error %v, want %+v", got.user, got.err, want)
+			if !ok || *e != want || e.Expired() || !errors.Is(got.Err, login.ErrProvider) {
+				t.Fatalf("got user %v, error %v, want %+v", got.User, got.Err, want)
 			}
-			noWords(t, got.err.Error(), load(t, tt.answer).Response)
-			if want := []string{"POST token"}; !slices.Equal(fb.lines(), want) {
-				t.Errorf("got requests %q, want %q", fb.lines(), want)
+			noWords(t, got.Err.Error(), providertest.Load(t, tt.answer).Response)
+			if want := []string{"POST token"}; !slices.Equal(fb.Lines(), want) {
+				t.Errorf("got requests %q, want %q", fb.Lines(), want)
 			}
 		})
 	}
@@ -115,27 +116,27 @@ func TestLongLived(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.exchange, func(t *testing.T) {
 			fb := start(t, map[string]string{"POST exchange": tt.exchange})
-			c := fb.config()
+			c := config(fb)
 			c.LongLived = true
 			began := time.Now()
 			got := logIn(t, c.Provider())
-			if got.err != nil {
-				t.Fatal(got.err)
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			wantToken(t, got.grant.Token, long, began, tt.expires)
-			if want := []string{"POST token", "POST exchange", "GET me", "GET me/permissions"}; !slices.Equal(fb.lines(), want) {
-				t.Errorf("got requests %q, want %q", fb.lines(), want)
+			wantToken(t, got.Grant.Token, long, began, tt.expires)
+			if want := []string{"POST token", "POST exchange", "GET me", "GET me/permissions"}; !slices.Equal(fb.Lines(), want) {
+				t.Errorf("got requests %q, want %q", fb.Lines(), want)
 			}
-			r := fb.last("POST exchange")
-			for key, want := range load(t, "exchange_long_lived_ok").Request.Params {
-				if form := r.form(); len(form[key]) != 1 || form.Get(key) != want {
+			r := fb.Last("POST exchange")
+			for key, want := range providertest.Load(t, "exchange_long_lived_ok").Request.Params {
+				if form := r.Form(); len(form[key]) != 1 || form.Get(key) != want {
 					t.Errorf("got another %s, want %q", key, want)
 				}
 			}
-			if len(r.query) > 0 || r.header.Get("Authorization") != "" {
-				t.Errorf("got the query %v or a header, want all in the body", r.query)
+			if len(r.Query) > 0 || r.Header.Get("Authorization") != "" {
+				t.Errorf("got the query %v or a header, want all in the body", r.Query)
 			}
-			if got := fb.last("GET me").header.Get("Authorization"); got != "Bearer "+long {
+			if got := fb.Last("GET me").Header.Get("Authorization"); got != "Bearer "+long {
 				t.Error("got /me asked with the old token, want the new one")
 			}
 		})
@@ -145,14 +146,14 @@ func TestLongLived(t *testing.T) {
 // An exchange with the secret of the Provider at hand, not with one captured.
 func TestLongLivedChangedID(t *testing.T) {
 	fb := start(t, map[string]string{"POST exchange": "exchange_long_lived_ok"})
-	c := fb.config()
+	c := config(fb)
 	c.LongLived, c.ClientID = true, "1"
 	p := c.Provider()
 	p.ClientID = clientID
-	if got := logIn(t, p); got.err != nil {
-		t.Fatal(got.err)
+	if got := logIn(t, p); got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	if got := fb.last("POST exchange").form().Get("client_id"); got != clientID {
+	if got := fb.Last("POST exchange").Form().Get("client_id"); got != clientID {
 		t.Errorf("got client_id %q, want %q", got, clientID)
 	}
 }
@@ -161,36 +162,36 @@ func TestLongLivedChangedID(t *testing.T) {
 func TestLongLivedFails(t *testing.T) {
 	tests := []struct {
 		name     string
-		exchange answer
+		exchange providertest.Answer
 		want     facebook.Error // zero: none
 	}{
-		{"expired", load(t, "exchange_error_expired_token").Response,
+		{"expired", providertest.Load(t, "exchange_error_expired_token").Response,
 			facebook.Error{Status: 400, Type: "OAuthException", Code: 190, Subcode: 463, TraceID: "ASYNTHETICTRACE"}},
-		{"error with status 200", jsonAnswer(200, `{"error":{"code":1}}`), facebook.Error{Status: 200, Code: 1}},
-		{"trouble", jsonAnswer(500, `unicorn EAASYNTHETICSHORT`), facebook.Error{}},
-		{"no token", jsonAnswer(200, `{"token_type":"bearer"}`), facebook.Error{}},
-		{"token of another type", jsonAnswer(200, `{"access_token":"EAASYNTHETICLONG","token_type":"mac"}`), facebook.Error{}},
-		{"redirect", jsonAnswer(307, `{}`, "Location", "https://evil.example/"), facebook.Error{}},
+		{"error with status 200", providertest.JSON(200, `{"error":{"code":1}}`), facebook.Error{Status: 200, Code: 1}},
+		{"trouble", providertest.JSON(500, `unicorn EAASYNTHETICSHORT`), facebook.Error{}},
+		{"no token", providertest.JSON(200, `{"token_type":"bearer"}`), facebook.Error{}},
+		{"token of another type", providertest.JSON(200, `{"access_token":"EAASYNTHETICLONG","token_type":"mac"}`), facebook.Error{}},
+		{"redirect", providertest.JSON(307, `{}`, "Location", "https://evil.example/"), facebook.Error{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fb := start(t, nil)
-			fb.set("POST exchange", tt.exchange)
-			c := fb.config()
+			fb.Set("POST exchange", tt.exchange)
+			c := config(fb)
 			c.LongLived = true
 			got := logIn(t, c.Provider())
-			if !errors.Is(got.err, login.ErrProvider) || !strings.Contains(got.err.Error(), "exchange for a long-lived token") {
-				t.Fatalf("got user %v, error %v, want ErrProvider for the exchange", got.user, got.err)
+			if !errors.Is(got.Err, login.ErrProvider) || !strings.Contains(got.Err.Error(), "exchange for a long-lived token") {
+				t.Fatalf("got user %v, error %v, want ErrProvider for the exchange", got.User, got.Err)
 			}
-			e, ok := errors.AsType[*facebook.Error](got.err)
+			e, ok := errors.AsType[*facebook.Error](got.Err)
 			if ok != (tt.want != facebook.Error{}) || ok && *e != tt.want {
-				t.Errorf("got %v, want %+v", got.err, tt.want)
+				t.Errorf("got %v, want %+v", got.Err, tt.want)
 			}
-			if strings.Contains(got.err.Error(), "unicorn") || strings.Contains(got.err.Error(), "://") {
-				t.Errorf("got %q, want it without Facebook's text", got.err)
+			if strings.Contains(got.Err.Error(), "unicorn") || strings.Contains(got.Err.Error(), "://") {
+				t.Errorf("got %q, want it without Facebook's text", got.Err)
 			}
-			if want := []string{"POST token", "POST exchange"}; !slices.Equal(fb.lines(), want) {
-				t.Errorf("got requests %q, want %q", fb.lines(), want)
+			if want := []string{"POST token", "POST exchange"}; !slices.Equal(fb.Lines(), want) {
+				t.Errorf("got requests %q, want %q", fb.Lines(), want)
 			}
 		})
 	}
@@ -210,36 +211,36 @@ func TestRenew(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	tests := []struct {
 		name   string
-		answer answer
+		answer providertest.Answer
 		want   error
 	}{
-		{"object", load(t, "permissions_delete_ok").Response, nil},
-		{"bare", load(t, "permissions_delete_ok_bare").Response, nil},
-		{"not", jsonAnswer(200, `false`), login.ErrProvider},
-		{"object that says no", jsonAnswer(200, `{"success":false}`), login.ErrProvider},
-		{"object that says nothing", jsonAnswer(200, `{}`), login.ErrProvider},
-		{"text", jsonAnswer(200, `"true"`), login.ErrProvider},
-		{"app not installed", load(t, "me_error_190_app_not_installed").Response, nil},
-		{"expired", load(t, "me_error_190_expired").Response, nil},
-		{"checkpointed", load(t, "me_error_190_checkpointed").Response, login.ErrProvider},
-		{"temporary", load(t, "me_error_temporary").Response, login.ErrProvider},
+		{"object", providertest.Load(t, "permissions_delete_ok").Response, nil},
+		{"bare", providertest.Load(t, "permissions_delete_ok_bare").Response, nil},
+		{"not", providertest.JSON(200, `false`), login.ErrProvider},
+		{"object that says no", providertest.JSON(200, `{"success":false}`), login.ErrProvider},
+		{"object that says nothing", providertest.JSON(200, `{}`), login.ErrProvider},
+		{"text", providertest.JSON(200, `"true"`), login.ErrProvider},
+		{"app not installed", providertest.Load(t, "me_error_190_app_not_installed").Response, nil},
+		{"expired", providertest.Load(t, "me_error_190_expired").Response, nil},
+		{"checkpointed", providertest.Load(t, "me_error_190_checkpointed").Response, login.ErrProvider},
+		{"temporary", providertest.Load(t, "me_error_temporary").Response, login.ErrProvider},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			fb := start(t, nil)
-			got := logIn(t, fb.config().Provider())
-			if got.err != nil {
-				t.Fatal(got.err)
+			got := logIn(t, config(fb).Provider())
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			fb.set("DELETE me/permissions", tt.answer)
-			err := got.grant.Provider.Revoke(t.Context(), got.grant)
+			fb.Set("DELETE me/permissions", tt.answer)
+			err := got.Grant.Provider.Revoke(t.Context(), got.Grant)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("got %v, want %v", err, tt.want)
 			}
 			if err != nil {
-				noCanary(t, err.Error())
+				canaries.NotIn(t, err.Error())
 			}
-			fb.last("DELETE me/permissions")
+			fb.Last("DELETE me/permissions")
 		})
 	}
 	p := facebook.New(clientID, clientSecret)

@@ -43,15 +43,15 @@ func readMetadata(ctx context.Context, p login.Provider, pinned []string) (login
 	if err := checkIssuer(p.Issuer); err != nil {
 		return login.Metadata{}, fmt.Errorf("issuer: %w", err)
 	}
-	body, header, err := fetch(ctx, strings.TrimSuffix(p.Issuer, "/")+"/.well-known/openid-configuration")
+	answer, err := get(ctx, strings.TrimSuffix(p.Issuer, "/")+"/.well-known/openid-configuration")
 	if err != nil {
 		return login.Metadata{}, err
 	}
-	if !isJSON(header) {
+	if !answer.JSON() {
 		return login.Metadata{}, errors.New("want JSON")
 	}
 	var d document
-	if json.Unmarshal(body, &d) != nil {
+	if json.Unmarshal(answer.Body, &d) != nil {
 		return login.Metadata{}, errors.New("want the JSON of OpenID Connect Discovery section 3")
 	}
 	if d.Issuer != p.Issuer {

@@ -4,75 +4,41 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 
+	"github.com/doorlatch/login/internal/fetch"
 	"golang.org/x/oauth2"
 )
 
-// maxBody bounds every answer of a provider.
-const maxBody = 1 << 20
-
-// fetch gets url with the client that the context carries: for what is read
-// as the application, not as the user.
-func fetch(ctx context.Context, url string) ([]byte, http.Header, error) {
+// get gets url with the client that the context carries: for what is read as
+// the application, not as the user.
+func get(ctx context.Context, url string) (*fetch.Answer, error) {
 	client, ok := ctx.Value(oauth2.HTTPClient).(*http.Client)
 	if !ok {
-		return nil, nil, errors.New("the context carries no HTTP client")
+		return nil, errors.New("the context carries no HTTP client")
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, nil, errors.New("bad URL")
+		return nil, errors.New("bad URL")
 	}
 	r.Header.Set("Accept", "application/json")
 	return do(client, r)
 }
 
-// do sends r and returns the body of a 200. Redirects are not followed: a
-// provider's answer must not choose where the next request, perhaps with a
-// token, goes (SSRF).
-func do(client *http.Client, r *http.Request) ([]byte, http.Header, error) {
-	c := *client
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := c.Do(r)
+// do sends r and wants a 200.
+func do(client *http.Client, r *http.Request) (*fetch.Answer, error) {
+	answer, err := fetch.Do(client, r)
 	if err != nil {
-		// Its URL may have a query, and a query may have a secret.
-		if u, ok := errors.AsType[*url.Error](err); ok {
-			err = u.Err
-		}
-		return nil, nil, err
+		return nil, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, fmt.Errorf("want status 200, have %d", resp.StatusCode)
+	if answer.Status != http.StatusOK {
+		return nil, fmt.Errorf("want status 200, have %d", answer.Status)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(body) > maxBody {
-		return nil, nil, fmt.Errorf("want at most %d bytes, have more", maxBody)
-	}
-	return body, resp.Header, nil
-}
-
-// mediaType returns the type without parameters, in lower case.
-func mediaType(h http.Header) string {
-	t, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil {
-		return ""
-	}
-	return t
-}
-
-func isJSON(h http.Header) bool {
-	t := mediaType(h)
-	return t == "application/json" || strings.HasSuffix(t, "+json")
+	return answer, nil
 }
 
 // checkURL reports whether a URL may be sent requests: RFC 8414 section 2 and

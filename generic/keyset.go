@@ -227,12 +227,12 @@ func (f *fetching) wait(ctx context.Context, patience <-chan time.Time) error {
 // fetchKeys does not look at the content type: key sets are often plain files,
 // and what is not a key set does not parse as one.
 func fetchKeys(ctx context.Context, url string) ([]key, time.Duration, error) {
-	body, header, err := fetch(ctx, url)
+	answer, err := get(ctx, url)
 	if err != nil {
 		return nil, 0, err
 	}
-	keys, err := parseKeys(body)
-	return keys, freshness(header), err
+	keys, err := parseKeys(answer.Body)
+	return keys, freshness(answer.Header), err
 }
 
 // freshness reads max-age (RFC 9111 section 5.2.2.1).

@@ -94,12 +94,12 @@ func (c Config) user(ctx context.Context, g *login.Grant, fields paths) (*login.
 	for name, values := range c.UserHeader {
 		r.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
-	body, header, err := do(g.Client, r)
+	answer, err := do(g.Client, r)
 	if err != nil {
 		return nil, err
 	}
-	if !isJSON(header) {
+	if !answer.JSON() {
 		return nil, errors.New("want JSON")
 	}
-	return fields.user(body)
+	return fields.user(answer.Body)
 }

@@ -18,16 +18,16 @@ func userInfo(ctx context.Context, g *login.Grant, keys *keySet, sub string) (cl
 		return nil, errors.New("bad URL")
 	}
 	r.Header.Set("Accept", "application/json, application/jwt")
-	body, header, err := do(g.Client, r)
+	answer, err := do(g.Client, r)
 	if err != nil {
 		return nil, err
 	}
 	var c claims
 	switch {
-	case isJSON(header):
-		c, err = parseClaims(body)
-	case mediaType(header) == "application/jwt":
-		c, err = signedUserInfo(ctx, g, keys, string(body))
+	case answer.JSON():
+		c, err = parseClaims(answer.Body)
+	case answer.MediaType() == "application/jwt":
+		c, err = signedUserInfo(ctx, g, keys, string(answer.Body))
 	default:
 		return nil, errors.New("want JSON or a JWT")
 	}

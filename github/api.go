@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/internal/fetch"
 )
 
 // get fetches JSON as the user into v. path is relative to the API. Its errors
@@ -27,33 +25,23 @@ func (a account) get(ctx context.Context, g *login.Grant, path string, v any) (h
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", login.ErrProvider, what, err)
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: %s: %w", login.ErrProvider, what, &answer{resp.StatusCode, resp.Header})
+	if resp.Status != http.StatusOK {
+		return nil, fmt.Errorf("%w: %s: %w", login.ErrProvider, what, &answer{resp.Status, resp.Header})
 	}
-	ct, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if ct != "application/json" && !strings.HasSuffix(ct, "+json") {
+	if !resp.JSON() {
 		return nil, fmt.Errorf("%w: %s: want JSON, have another content type", login.ErrProvider, what)
 	}
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", login.ErrProvider, what, err)
-	}
-	if json.Unmarshal(body, v) != nil { // an error that may quote the answer
+	if json.Unmarshal(resp.Body, v) != nil { // an error that may quote the answer
 		return nil, fmt.Errorf("%w: %s: the answer is not the JSON that was expected", login.ErrProvider, what)
 	}
 	return resp.Header, nil
 }
 
 // do sends r with the headers that the REST API asks for.
-func (a account) do(c *http.Client, r *http.Request) (*http.Response, error) {
+func (a account) do(c *http.Client, r *http.Request) (*fetch.Answer, error) {
 	r.Header.Set("Accept", "application/vnd.github+json")
 	r.Header.Set("X-GitHub-Api-Version", a.version)
-	resp, err := c.Do(r)
-	if ue, ok := errors.AsType[*url.Error](err); ok {
-		return nil, ue.Err // without the URL
-	}
-	return resp, err
+	return fetch.Do(c, r)
 }
 
 // An answer is one that was not wanted, without its body: that is the provider's

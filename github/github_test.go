@@ -1,9 +1,7 @@
 package github_test
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/github"
+	"github.com/doorlatch/login/internal/providertest"
 	"golang.org/x/oauth2"
 )
 
@@ -54,19 +53,11 @@ func TestEndpoints(t *testing.T) {
 			if !slices.Equal(p.API, []string{tt.api}) {
 				t.Errorf("got API %q, want %q", p.API, tt.api)
 			}
-			if err := check(p); err != nil {
+			if err := providertest.Check(p); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-}
-
-// check asks login.New about p.
-func check(p login.Provider) error {
-	_, err := login.New(login.Config{
-		URL: "https://example.com", Key: []byte("0123456789abcdefghijklmnopqrstuv"), Providers: []login.Provider{p},
-	})
-	return err
 }
 
 func TestNew(t *testing.T) {
@@ -78,7 +69,7 @@ func TestNew(t *testing.T) {
 	if p.Name != "work" || p.Label != "Work" {
 		t.Errorf("got name %q, label %q, want work, Work", p.Name, p.Label)
 	}
-	if err := check(p); err != nil {
+	if err := providertest.Check(p); err != nil {
 		t.Error(err)
 	}
 }
@@ -100,7 +91,7 @@ func TestMistakes(t *testing.T) {
 		{github.Config{ClientID: "id", ClientSecret: "s", Scopes: []string{"read:user user:email"}}, "Scopes"},
 	}
 	for _, tt := range tests {
-		if err := check(tt.config.Provider()); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if err := providertest.Check(tt.config.Provider()); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: got %v, want one about %s", tt.config, err, tt.want)
 		}
 	}
@@ -109,14 +100,14 @@ func TestMistakes(t *testing.T) {
 // A Provider is not changed through the Config that it was made from.
 func TestProviderCopies(t *testing.T) {
 	gh := start(t, map[string]string{memberOf + "example-org": "org_membership_active"})
-	c := gh.config()
+	c := config(gh)
 	c.Scopes, c.Organizations = []string{"repo"}, []string{"example-org"}
 	p := c.Provider()
 	c.Scopes[0], c.Organizations[0] = "delete_repo", "other-org"
-	if got := logIn(t, p); got.err != nil {
-		t.Error(got.err)
+	if got := logIn(t, p); got.Err != nil {
+		t.Error(got.Err)
 	}
-	if got := gh.last("GET authorize").query.Get("scope"); got != "repo read:org" {
+	if got := gh.Last("GET authorize").Query.Get("scope"); got != "repo read:org" {
 		t.Errorf("got scope %q, want that of before", got)
 	}
 }
@@ -124,24 +115,24 @@ func TestProviderCopies(t *testing.T) {
 // The authorization request (R3, R23, R30, R76, A1, A2, A8, A17).
 func TestAuthorizationRequest(t *testing.T) {
 	gh := start(t, nil)
-	p := gh.config().Provider()
+	p := config(gh).Provider()
 	p.Params = url.Values{"allow_signup": {"false"}}
-	if got := logIn(t, p); got.err != nil {
-		t.Fatal(got.err)
+	if got := logIn(t, p); got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	r := gh.last("GET authorize")
+	r := gh.Last("GET authorize")
 	for key, want := range map[string]string{
 		"response_type": "code", "client_id": clientID, "scope": "read:user user:email",
 		"code_challenge_method": "S256", "allow_signup": "false",
 	} {
-		if got := r.query[key]; len(got) != 1 || got[0] != want {
+		if got := r.Query[key]; len(got) != 1 || got[0] != want {
 			t.Errorf("got %s %q, want %q", key, got, want)
 		}
 	}
-	if len(r.query.Get("code_challenge")) != 43 || len(r.query.Get("state")) < 22 || r.query.Has("nonce") {
-		t.Errorf("got %v, want PKCE, a state and no nonce", r.query)
+	if len(r.Query.Get("code_challenge")) != 43 || len(r.Query.Get("state")) < 22 || r.Query.Has("nonce") {
+		t.Errorf("got %v, want PKCE, a state and no nonce", r.Query)
 	}
-	if back := r.query.Get("redirect_uri"); !strings.HasSuffix(back, "/callback/github") || back != gh.last("POST token").form().Get("redirect_uri") {
+	if back := r.Query.Get("redirect_uri"); !strings.HasSuffix(back, "/callback/github") || back != gh.Last("POST token").Form().Get("redirect_uri") {
 		t.Errorf("got redirect_uri %q, want the callback, and the same at the token endpoint", back)
 	}
 }
@@ -165,20 +156,20 @@ func TestCallback(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.callback, func(t *testing.T) {
 			gh := start(t, nil)
-			gh.callback = load(t, tt.callback).Callback.Query
-			p := gh.config().Provider()
+			gh.Callback = providertest.Load(t, tt.callback).Callback.Query
+			p := config(gh).Provider()
 			if tt.issuer != "" {
 				p.Issuer = tt.issuer
 			}
 			got := logIn(t, p)
-			if !errors.Is(got.err, tt.want) {
-				t.Fatalf("got user %v, error %v, want %v", got.user, got.err, tt.want)
+			if !errors.Is(got.Err, tt.want) {
+				t.Fatalf("got user %v, error %v, want %v", got.User, got.Err, tt.want)
 			}
-			if tt.want != nil && len(gh.lines()) > 0 {
-				t.Errorf("got requests %q, want none", gh.lines())
+			if tt.want != nil && len(gh.Lines()) > 0 {
+				t.Errorf("got requests %q, want none", gh.Lines())
 			}
-			if got.err != nil && strings.Contains(got.err.Error(), "support@") {
-				t.Errorf("got %q, want it without the description", got.err)
+			if got.Err != nil && strings.Contains(got.Err.Error(), "support@") {
+				t.Errorf("got %q, want it without the description", got.Err)
 			}
 		})
 	}
@@ -187,24 +178,8 @@ func TestCallback(t *testing.T) {
 // No way of printing shows a secret (T44).
 func TestPrint(t *testing.T) {
 	c := github.Config{ClientID: clientID, ClientSecret: clientSecret, Organizations: []string{"example-org"}}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		for _, v := range []any{c, &c, []github.Config{c}, c.Provider()} {
-			text := fmt.Sprintf(verb, v)
-			noCanary(t, text)
-			if strings.Contains(text, fmt.Sprintf("%x", clientSecret)) {
-				t.Errorf("%s: got %q, want it without the secret", verb, text)
-			}
-		}
-	}
-	b, err := json.Marshal(c)
-	if err != nil || !strings.Contains(string(b), clientID) {
-		t.Errorf("got %s, error %v, want the client ID", b, err)
-	}
-	noCanary(t, string(b))
+	providertest.CheckPrinting(t, clientID, clientSecret, canaries, c, &c, []github.Config{c}, c.Provider())
 	if kind := slog.AnyValue(c).Resolve().Kind(); kind != slog.KindString {
 		t.Errorf("got a log value of kind %v, want a string", kind)
 	}
-	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", c, "pointer", &c)
-	noCanary(t, log.String())
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/internal/providertest"
 )
 
 const avatar = "https://avatars.githubusercontent.com/u/90000001?v=4"
@@ -53,19 +54,19 @@ func TestIdentify(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			gh := start(t, map[string]string{"GET user": tt.user, "GET user/emails": tt.emails})
-			got := logIn(t, gh.config().Provider())
-			if got.err != nil {
-				t.Fatal(got.err)
+			got := logIn(t, config(gh).Provider())
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			if !strings.Contains(string(got.user.Raw), `"login"`) {
-				t.Errorf("got Raw %s, want GitHub's own words", got.user.Raw)
+			if !strings.Contains(string(got.User.Raw), `"login"`) {
+				t.Errorf("got Raw %s, want GitHub's own words", got.User.Raw)
 			}
-			got.user.Raw = nil
-			if !equal(*got.user, tt.want) {
-				t.Errorf("got %+v, want %+v", *got.user, tt.want)
+			got.User.Raw = nil
+			if !equal(*got.User, tt.want) {
+				t.Errorf("got %+v, want %+v", *got.User, tt.want)
 			}
-			if want := []string{"POST token", "GET user", "GET user/emails"}; !slices.Equal(gh.lines(), want) {
-				t.Errorf("got requests %q, want %q", gh.lines(), want)
+			if want := []string{"POST token", "GET user", "GET user/emails"}; !slices.Equal(gh.Lines(), want) {
+				t.Errorf("got requests %q, want %q", gh.Lines(), want)
 			}
 		})
 	}
@@ -79,10 +80,10 @@ func equal(a, b login.User) bool {
 // The ID is a number that no float64 can hold (R35).
 func TestIdentifyLargeID(t *testing.T) {
 	gh := start(t, nil)
-	gh.set("GET user", jsonAnswer(200, `{"id": 9007199254740993, "login": "ada"}`))
-	got := logIn(t, gh.config().Provider())
-	if got.err != nil || got.user.ID != "9007199254740993" {
-		t.Errorf("got user %v, error %v, want ID 9007199254740993", got.user, got.err)
+	gh.Set("GET user", providertest.JSON(200, `{"id": 9007199254740993, "login": "ada"}`))
+	got := logIn(t, config(gh).Provider())
+	if got.Err != nil || got.User.ID != "9007199254740993" {
+		t.Errorf("got user %v, error %v, want ID 9007199254740993", got.User, got.Err)
 	}
 }
 
@@ -90,35 +91,35 @@ func TestIdentifyLargeID(t *testing.T) {
 func TestIdentifyRefuses(t *testing.T) {
 	tests := []struct {
 		name   string
-		answer answer
+		answer providertest.Answer
 	}{
-		{"no id", jsonAnswer(200, `{"login":"ada-example"}`)},
-		{"null id", jsonAnswer(200, `{"id":null,"login":"ada-example"}`)},
-		{"id 0", jsonAnswer(200, `{"id":0,"login":"ada-example"}`)},
-		{"negative id", jsonAnswer(200, `{"id":-1,"login":"ada-example"}`)},
-		{"fractional id", jsonAnswer(200, `{"id":1.5,"login":"ada-example"}`)},
-		{"id above int64", jsonAnswer(200, `{"id":9223372036854775808}`)},
-		{"id as text", jsonAnswer(200, `{"id":"90000001"}`)},
-		{"null", jsonAnswer(200, `null`)},
-		{"false", jsonAnswer(200, `false`)},
-		{"list", jsonAnswer(200, `[{"id":90000001}]`)},
-		{"half an answer", jsonAnswer(200, `{"id":90000001`)},
-		{"two answers", jsonAnswer(200, `{"id":90000001}{"id":90000002}`)},
-		{"empty", jsonAnswer(200, ``)},
-		{"a page that is JSON", jsonAnswer(200, `{"id":90000001}`, "Content-Type", "text/html")},
-		{"too large", jsonAnswer(200, `{"id":90000001,"bio":"`+strings.Repeat("x", 1<<20)+`"}`)},
-		{"no content", jsonAnswer(204, ``)},
+		{"no id", providertest.JSON(200, `{"login":"ada-example"}`)},
+		{"null id", providertest.JSON(200, `{"id":null,"login":"ada-example"}`)},
+		{"id 0", providertest.JSON(200, `{"id":0,"login":"ada-example"}`)},
+		{"negative id", providertest.JSON(200, `{"id":-1,"login":"ada-example"}`)},
+		{"fractional id", providertest.JSON(200, `{"id":1.5,"login":"ada-example"}`)},
+		{"id above int64", providertest.JSON(200, `{"id":9223372036854775808}`)},
+		{"id as text", providertest.JSON(200, `{"id":"90000001"}`)},
+		{"null", providertest.JSON(200, `null`)},
+		{"false", providertest.JSON(200, `false`)},
+		{"list", providertest.JSON(200, `[{"id":90000001}]`)},
+		{"half an answer", providertest.JSON(200, `{"id":90000001`)},
+		{"two answers", providertest.JSON(200, `{"id":90000001}{"id":90000002}`)},
+		{"empty", providertest.JSON(200, ``)},
+		{"a page that is JSON", providertest.JSON(200, `{"id":90000001}`, "Content-Type", "text/html")},
+		{"too large", providertest.JSON(200, `{"id":90000001,"bio":"`+strings.Repeat("x", 1<<20)+`"}`)},
+		{"no content", providertest.JSON(204, ``)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			gh := start(t, nil)
-			gh.set("GET user", tt.answer)
-			got := logIn(t, gh.config().Provider())
-			if !errors.Is(got.err, login.ErrProvider) {
-				t.Errorf("got user %v, error %v, want ErrProvider", got.user, got.err)
+			gh.Set("GET user", tt.answer)
+			got := logIn(t, config(gh).Provider())
+			if !errors.Is(got.Err, login.ErrProvider) {
+				t.Errorf("got user %v, error %v, want ErrProvider", got.User, got.Err)
 			}
-			if want := []string{"POST token", "GET user"}; !slices.Equal(gh.lines(), want) {
-				t.Errorf("got requests %q, want %q", gh.lines(), want)
+			if want := []string{"POST token", "GET user"}; !slices.Equal(gh.Lines(), want) {
+				t.Errorf("got requests %q, want %q", gh.Lines(), want)
 			}
 		})
 	}
@@ -129,32 +130,32 @@ func TestIdentifyRefuses(t *testing.T) {
 func TestAPIErrors(t *testing.T) {
 	tests := []struct {
 		name, line string
-		answer     answer
+		answer     providertest.Answer
 		want       string
 		body       string // words of the answer that must not be in the error
 	}{
-		{"revoked token", "GET user", load(t, "user_bad_credentials").Response, "status 401, the token", "Bad credentials"},
-		{"rate limit", "GET user", load(t, "user_rate_limited").Response, "status 403, a rate limit", "90000001"},
-		{"secondary rate limit", "GET user", load(t, "user_secondary_rate_limited").Response, "status 429, a rate limit", "secondary"},
-		{"API version", "GET user", load(t, "user_unsupported_api_version").Response, "status 400, perhaps because of the API version", "Unsupported"},
-		{"trouble", "GET user", jsonAnswer(503, `{"message":"unicorn"}`), "status 503", "unicorn"},
-		{"redirect", "GET user", jsonAnswer(302, `{}`, "Location", "https://evil.example/"), "redirect", "evil"},
-		{"rate limit at the addresses", "GET user/emails", load(t, "user_rate_limited").Response, "GET user/emails: have status 403, a rate limit", "90000001"},
-		{"burst limit at the addresses", "GET user/emails", jsonAnswer(403, `{}`, "Retry-After", "60"), "a rate limit", "60"},
-		{"revoked meanwhile", "GET user/emails", load(t, "user_bad_credentials").Response, "status 401", "Bad credentials"},
-		{"trouble at the addresses", "GET user/emails", jsonAnswer(500, `{"message":"unicorn"}`), "status 500", "unicorn"},
-		{"addresses of another form", "GET user/emails", jsonAnswer(200, `{"email":"ada@example.test"}`), "not the JSON", "ada@"},
-		{"verified is not a bool", "GET user/emails", jsonAnswer(200, `[{"email":"ada@example.test","primary":true,"verified":"false"}]`), "not the JSON", "ada@"},
+		{"revoked token", "GET user", providertest.Load(t, "user_bad_credentials").Response, "status 401, the token", "Bad credentials"},
+		{"rate limit", "GET user", providertest.Load(t, "user_rate_limited").Response, "status 403, a rate limit", "90000001"},
+		{"secondary rate limit", "GET user", providertest.Load(t, "user_secondary_rate_limited").Response, "status 429, a rate limit", "secondary"},
+		{"API version", "GET user", providertest.Load(t, "user_unsupported_api_version").Response, "status 400, perhaps because of the API version", "Unsupported"},
+		{"trouble", "GET user", providertest.JSON(503, `{"message":"unicorn"}`), "status 503", "unicorn"},
+		{"redirect", "GET user", providertest.JSON(302, `{}`, "Location", "https://evil.example/"), "redirect", "evil"},
+		{"rate limit at the addresses", "GET user/emails", providertest.Load(t, "user_rate_limited").Response, "GET user/emails: have status 403, a rate limit", "90000001"},
+		{"burst limit at the addresses", "GET user/emails", providertest.JSON(403, `{}`, "Retry-After", "60"), "a rate limit", "60"},
+		{"revoked meanwhile", "GET user/emails", providertest.Load(t, "user_bad_credentials").Response, "status 401", "Bad credentials"},
+		{"trouble at the addresses", "GET user/emails", providertest.JSON(500, `{"message":"unicorn"}`), "status 500", "unicorn"},
+		{"addresses of another form", "GET user/emails", providertest.JSON(200, `{"email":"ada@example.test"}`), "not the JSON", "ada@"},
+		{"verified is not a bool", "GET user/emails", providertest.JSON(200, `[{"email":"ada@example.test","primary":true,"verified":"false"}]`), "not the JSON", "ada@"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			gh := start(t, nil)
-			gh.set(tt.line, tt.answer)
-			got := logIn(t, gh.config().Provider())
-			if !errors.Is(got.err, login.ErrProvider) {
-				t.Fatalf("got user %v, error %v, want ErrProvider", got.user, got.err)
+			gh.Set(tt.line, tt.answer)
+			got := logIn(t, config(gh).Provider())
+			if !errors.Is(got.Err, login.ErrProvider) {
+				t.Fatalf("got user %v, error %v, want ErrProvider", got.User, got.Err)
 			}
-			if text := got.err.Error(); !strings.Contains(text, tt.want) || strings.Contains(text, tt.body) {
+			if text := got.Err.Error(); !strings.Contains(text, tt.want) || strings.Contains(text, tt.body) {
 				t.Errorf("got %q, want it with %q and without %q", text, tt.want, tt.body)
 			}
 		})
@@ -165,10 +166,10 @@ func TestAPIErrors(t *testing.T) {
 // the login goes on without.
 func TestNoEmailPermission(t *testing.T) {
 	gh := start(t, map[string]string{"POST token": "token_app_expiring_ok"})
-	gh.set("GET user/emails", jsonAnswer(403, `{"message":"Resource not accessible by integration"}`, "X-RateLimit-Remaining", "4999"))
-	got := logIn(t, gh.config().Provider())
-	if got.err != nil || got.user.Email != "" || got.user.UnverifiedEmail != "" {
-		t.Errorf("got user %+v, error %v, want one without e-mail", got.user, got.err)
+	gh.Set("GET user/emails", providertest.JSON(403, `{"message":"Resource not accessible by integration"}`, "X-RateLimit-Remaining", "4999"))
+	got := logIn(t, config(gh).Provider())
+	if got.Err != nil || got.User.Email != "" || got.User.UnverifiedEmail != "" {
+		t.Errorf("got user %+v, error %v, want one without e-mail", got.User, got.Err)
 	}
 }
 
@@ -196,20 +197,22 @@ func TestEmailPages(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			gh := start(t, nil)
-			gh.set("GET user/emails", jsonAnswer(200, others, "Link", tt.link))
-			gh.set("GET user/emails?page=2", jsonAnswer(200, tt.second, "Link", tt.link))
+			gh.Set("GET user/emails", providertest.JSON(200, others, "Link", tt.link))
+			gh.Set("GET user/emails?page=2", providertest.JSON(200, tt.second, "Link", tt.link))
 			for _, page := range []string{"3", "4", "5"} {
-				gh.set("GET user/emails?page="+page, jsonAnswer(200, others, "Link", tt.link))
+				gh.Set("GET user/emails?page="+page, providertest.JSON(200, others, "Link", tt.link))
 			}
-			got := logIn(t, gh.config().Provider())
-			if got.err != nil || got.user.Email != tt.wantAddress || got.user.UnverifiedEmail != "" {
-				t.Errorf("got user %+v, error %v, want %q", got.user, got.err, tt.wantAddress)
+			got := logIn(t, config(gh).Provider())
+			if got.Err != nil || got.User.Email != tt.wantAddress || got.User.UnverifiedEmail != "" {
+				t.Errorf("got user %+v, error %v, want %q", got.User, got.Err, tt.wantAddress)
 			}
-			if pages := len(gh.lines()) - 2; pages != tt.wantPages {
+			if pages := len(gh.Lines()) - 2; pages != tt.wantPages {
 				t.Errorf("got %d pages, want %d", pages, tt.wantPages)
 			}
-			if q := gh.last("GET user/emails").query; q.Get("per_page") != "100" {
-				t.Errorf("got per_page %q, want 100", q.Get("per_page"))
+			for _, r := range gh.Requests() {
+				if strings.HasPrefix(r.Line, "GET user/emails") && r.Query.Get("per_page") != "100" {
+					t.Errorf("got per_page %q, want 100", r.Query.Get("per_page"))
+				}
 			}
 		})
 	}
@@ -219,20 +222,20 @@ func TestEmailPages(t *testing.T) {
 // R34, G1, C1).
 func TestRequests(t *testing.T) {
 	gh := start(t, nil)
-	c := gh.config()
+	c := config(gh)
 	c.APIVersion = "2026-03-10"
-	if got := logIn(t, c.Provider()); got.err != nil {
-		t.Fatal(got.err)
+	if got := logIn(t, c.Provider()); got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	token := gh.last("POST token")
-	if got := token.header.Get("Accept"); got != "application/json" {
+	token := gh.Last("POST token")
+	if got := token.Header.Get("Accept"); got != "application/json" {
 		t.Errorf("got Accept %q at the token endpoint, want application/json", got)
 	}
-	if token.header.Get("Authorization") != "" || len(token.query) > 0 {
+	if token.Header.Get("Authorization") != "" || len(token.Query) > 0 {
 		t.Errorf("got Authorization or a query at the token endpoint, want everything in the body")
 	}
-	form := token.form()
-	for key := range load(t, "token_ok").Request.Form {
+	form := token.Form()
+	for key := range providertest.Load(t, "token_ok").Request.Form {
 		if len(form[key]) != 1 || form.Get(key) == "" {
 			t.Errorf("got %s %q, want it once", key, form[key])
 		}
@@ -241,7 +244,7 @@ func TestRequests(t *testing.T) {
 		t.Errorf("got client_id %q and another secret, want ours", form.Get("client_id"))
 	}
 	for _, line := range []string{"GET user", "GET user/emails"} {
-		h := gh.last(line).header
+		h := gh.Last(line).Header
 		for key, want := range map[string]string{
 			"Authorization":        "Bearer gho_000000000000000000000000000000000000",
 			"Accept":               "application/vnd.github+json",
@@ -255,10 +258,10 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s: got User-Agent %q, want our own", line, h.Get("User-Agent"))
 		}
 	}
-	version := load(t, "user_private_email").Request.Headers["X-GitHub-Api-Version"]
+	version := providertest.Load(t, "user_private_email").Request.Headers["X-GitHub-Api-Version"]
 	gh = start(t, nil)
-	logIn(t, gh.config().Provider())
-	if got := gh.last("GET user").header.Get("X-GitHub-Api-Version"); got != version {
+	logIn(t, config(gh).Provider())
+	if got := gh.Last("GET user").Header.Get("X-GitHub-Api-Version"); got != version {
 		t.Errorf("got API version %q, want %q", got, version)
 	}
 }
@@ -267,20 +270,20 @@ func TestRequests(t *testing.T) {
 // requests (R38).
 func TestGrantClient(t *testing.T) {
 	gh := start(t, nil)
-	got := logIn(t, gh.config().Provider())
-	if got.err != nil {
-		t.Fatal(got.err)
+	got := logIn(t, config(gh).Provider())
+	if got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	gh.set("GET user/repos", jsonAnswer(200, `[]`))
+	gh.Set("GET user/repos", providertest.JSON(200, `[]`))
 	var repos []any
-	if err := got.grant.Get(t.Context(), "user/repos", &repos); err != nil {
+	if err := got.Grant.Get(t.Context(), "user/repos", &repos); err != nil {
 		t.Fatal(err)
 	}
-	r := gh.last("GET user/repos")
-	if r.header.Get("Authorization") == "" || r.uri != "/api/v3/user/repos" {
-		t.Errorf("got %s with Authorization %q, want it below the API with the token", r.uri, r.header.Get("Authorization"))
+	r := gh.Last("GET user/repos")
+	if r.Header.Get("Authorization") == "" || r.URI != "/api/v3/user/repos" {
+		t.Errorf("got %s with Authorization %q, want it below the API with the token", r.URI, r.Header.Get("Authorization"))
 	}
-	if got.grant.Client.CheckRedirect(nil, nil) != http.ErrUseLastResponse {
+	if got.Grant.Client.CheckRedirect(nil, nil) != http.ErrUseLastResponse {
 		t.Error("got a client that follows redirects")
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/github"
+	"github.com/doorlatch/login/internal/providertest"
 )
 
 const memberOf = "GET user/memberships/orgs/"
@@ -18,57 +19,57 @@ const memberOf = "GET user/memberships/orgs/"
 // Only an active membership lets in; whatever cannot be found out does not
 // (PROVIDERS: Membership).
 func TestOrganizations(t *testing.T) {
-	active, pending := load(t, "org_membership_active").Response, load(t, "org_membership_pending").Response
-	none, sso := load(t, "org_membership_none").Response, load(t, "org_membership_sso_required").Response
-	blocked := jsonAnswer(403, `{"message":"the organization has enabled OAuth App access restrictions"}`, "X-RateLimit-Remaining", "4999")
+	active, pending := providertest.Load(t, "org_membership_active").Response, providertest.Load(t, "org_membership_pending").Response
+	none, sso := providertest.Load(t, "org_membership_none").Response, providertest.Load(t, "org_membership_sso_required").Response
+	blocked := providertest.JSON(403, `{"message":"the organization has enabled OAuth App access restrictions"}`, "X-RateLimit-Remaining", "4999")
 	tests := []struct {
 		name          string
 		organizations []string
-		answers       []answer // in order; requests beyond them fail the test
-		want          error    // nil: logged in
-		words         string   // of the error
+		answers       []providertest.Answer // in order; requests beyond them fail the test
+		want          error                 // nil: logged in
+		words         string                // of the error
 	}{
-		{"active", []string{"example-org"}, []answer{active}, nil, ""},
-		{"invited", []string{"example-org"}, []answer{pending}, login.ErrForbidden, "Only members of example-org on GitHub may log in here."},
-		{"no member", []string{"other-org"}, []answer{none}, login.ErrForbidden, "Only members of other-org on GitHub"},
-		{"member of the second", []string{"other-org", "example-org"}, []answer{none, active}, nil, ""},
-		{"member of the first", []string{"example-org", "other-org"}, []answer{active}, nil, ""},
-		{"member of none of three", []string{"a", "b-1", "C"}, []answer{none, pending, none}, login.ErrForbidden, "Only members of a, b-1 or C on GitHub"},
-		{"single sign-on", []string{"example-org"}, []answer{sso}, login.ErrForbidden, "example-org demands single sign-on: authorize this application"},
-		{"single sign-on, member of the other", []string{"example-org", "other-org"}, []answer{sso, active}, nil, ""},
-		{"app not approved", []string{"example-org"}, []answer{blocked}, login.ErrForbidden, "example-org has not approved this application"},
-		{"not said", []string{"example-org"}, []answer{jsonAnswer(200, `{}`)}, login.ErrForbidden, "Only members"},
-		{"of another form", []string{"example-org"}, []answer{jsonAnswer(200, `[]`)}, login.ErrProvider, "not the JSON"},
-		{"rate limit", []string{"example-org"}, []answer{load(t, "user_rate_limited").Response}, login.ErrProvider, "a rate limit"},
-		{"revoked", []string{"example-org"}, []answer{load(t, "user_bad_credentials").Response}, login.ErrProvider, "status 401"},
-		{"trouble", []string{"example-org", "other-org"}, []answer{jsonAnswer(502, `{}`)}, login.ErrProvider, "status 502"},
-		{"trouble at the second", []string{"other-org", "example-org"}, []answer{none, jsonAnswer(500, `{}`)}, login.ErrProvider, "status 500"},
-		{"renamed", []string{"example-org"}, []answer{jsonAnswer(301, `{}`, "Location", "/api/v3/user/memberships/orgs/new-org")}, login.ErrProvider, "redirect"},
+		{"active", []string{"example-org"}, []providertest.Answer{active}, nil, ""},
+		{"invited", []string{"example-org"}, []providertest.Answer{pending}, login.ErrForbidden, "Only members of example-org on GitHub may log in here."},
+		{"no member", []string{"other-org"}, []providertest.Answer{none}, login.ErrForbidden, "Only members of other-org on GitHub"},
+		{"member of the second", []string{"other-org", "example-org"}, []providertest.Answer{none, active}, nil, ""},
+		{"member of the first", []string{"example-org", "other-org"}, []providertest.Answer{active}, nil, ""},
+		{"member of none of three", []string{"a", "b-1", "C"}, []providertest.Answer{none, pending, none}, login.ErrForbidden, "Only members of a, b-1 or C on GitHub"},
+		{"single sign-on", []string{"example-org"}, []providertest.Answer{sso}, login.ErrForbidden, "example-org demands single sign-on: authorize this application"},
+		{"single sign-on, member of the other", []string{"example-org", "other-org"}, []providertest.Answer{sso, active}, nil, ""},
+		{"app not approved", []string{"example-org"}, []providertest.Answer{blocked}, login.ErrForbidden, "example-org has not approved this application"},
+		{"not said", []string{"example-org"}, []providertest.Answer{providertest.JSON(200, `{}`)}, login.ErrForbidden, "Only members"},
+		{"of another form", []string{"example-org"}, []providertest.Answer{providertest.JSON(200, `[]`)}, login.ErrProvider, "not the JSON"},
+		{"rate limit", []string{"example-org"}, []providertest.Answer{providertest.Load(t, "user_rate_limited").Response}, login.ErrProvider, "a rate limit"},
+		{"revoked", []string{"example-org"}, []providertest.Answer{providertest.Load(t, "user_bad_credentials").Response}, login.ErrProvider, "status 401"},
+		{"trouble", []string{"example-org", "other-org"}, []providertest.Answer{providertest.JSON(502, `{}`)}, login.ErrProvider, "status 502"},
+		{"trouble at the second", []string{"other-org", "example-org"}, []providertest.Answer{none, providertest.JSON(500, `{}`)}, login.ErrProvider, "status 500"},
+		{"renamed", []string{"example-org"}, []providertest.Answer{providertest.JSON(301, `{}`, "Location", "/api/v3/user/memberships/orgs/new-org")}, login.ErrProvider, "redirect"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			gh := start(t, nil)
 			want := []string{"POST token", "GET user"}
 			for i, a := range tt.answers {
-				gh.set(memberOf+tt.organizations[i], a)
+				gh.Set(memberOf+tt.organizations[i], a)
 				want = append(want, memberOf+tt.organizations[i])
 			}
 			if tt.want == nil {
 				want = append(want, "GET user/emails") // those of others are not our business
 			}
-			c := gh.config()
+			c := config(gh)
 			c.Organizations = tt.organizations
 			got := logIn(t, c.Provider())
-			if !errors.Is(got.err, tt.want) || errors.Is(got.err, login.ErrForbidden) && errors.Is(got.err, login.ErrProvider) {
-				t.Fatalf("got %v, want %v", got.err, tt.want)
+			if !errors.Is(got.Err, tt.want) || errors.Is(got.Err, login.ErrForbidden) && errors.Is(got.Err, login.ErrProvider) {
+				t.Fatalf("got %v, want %v", got.Err, tt.want)
 			}
-			if !slices.Equal(gh.lines(), want) {
-				t.Errorf("got requests %q, want %q", gh.lines(), want)
+			if !slices.Equal(gh.Lines(), want) {
+				t.Errorf("got requests %q, want %q", gh.Lines(), want)
 			}
 			if tt.want == nil {
 				return
 			}
-			if text := got.err.Error(); !strings.Contains(text, tt.words) || strings.Contains(text, "://") {
+			if text := got.Err.Error(); !strings.Contains(text, tt.words) || strings.Contains(text, "://") {
 				t.Errorf("got %q, want %q in it and no URL", text, tt.words)
 			}
 		})
@@ -78,20 +79,19 @@ func TestOrganizations(t *testing.T) {
 // The person reads the refusal, but never a URL that the provider's answer holds.
 func TestRefusalPage(t *testing.T) {
 	gh := start(t, map[string]string{memberOf + "example-org": "org_membership_sso_required"})
-	c := gh.config()
+	c := config(gh)
 	c.Organizations = []string{"example-org"}
-	var got outcome
-	browse(t, login.Config{Providers: []login.Provider{c.Provider()}}, &got)
-	if got.status != http.StatusForbidden {
-		t.Errorf("got status %d, want 403", got.status)
+	got := providertest.Browse(t, login.Config{Providers: []login.Provider{c.Provider()}})
+	if got.Status != http.StatusForbidden {
+		t.Errorf("got status %d, want 403", got.Status)
 	}
 	for _, want := range []string{"Only members of example-org on GitHub may log in here.", "single sign-on"} {
-		if !strings.Contains(got.page, want) {
-			t.Errorf("got the page\n%s\nwant %q in it", got.page, want)
+		if !strings.Contains(got.Page, want) {
+			t.Errorf("got the page\n%s\nwant %q in it", got.Page, want)
 		}
 	}
-	if strings.Contains(got.page, "SYNTHETIC") || strings.Contains(got.page, "github.com/orgs") {
-		t.Errorf("got the page\n%s\nwant no URL from the answer in it", got.page)
+	if strings.Contains(got.Page, "SYNTHETIC") || strings.Contains(got.Page, "github.com/orgs") {
+		t.Errorf("got the page\n%s\nwant no URL from the answer in it", got.Page)
 	}
 }
 
@@ -99,12 +99,12 @@ func TestRefusalPage(t *testing.T) {
 func TestOrganizationNames(t *testing.T) {
 	for _, name := range []string{"", " ", "example-org ", "a/b", "..", "a%2fb", "a?b", "a_b", "é", "a\n"} {
 		c := github.Config{ClientID: clientID, ClientSecret: clientSecret, Organizations: []string{"example-org", name}}
-		if err := check(c.Provider()); err == nil || !strings.Contains(err.Error(), "Organizations") {
+		if err := providertest.Check(c.Provider()); err == nil || !strings.Contains(err.Error(), "Organizations") {
 			t.Errorf("%q: got %v, want an error", name, err)
 		}
 	}
 	c := github.Config{ClientID: clientID, ClientSecret: clientSecret, Organizations: []string{"a", "Example-Org-2", "-"}}
-	if err := check(c.Provider()); err != nil {
+	if err := providertest.Check(c.Provider()); err != nil {
 		t.Error(err)
 	}
 }
@@ -112,12 +112,12 @@ func TestOrganizationNames(t *testing.T) {
 // A GitHub that does not answer in time refuses the login (T51).
 func TestMembershipTimeout(t *testing.T) {
 	gh := start(t, nil)
-	c := gh.config()
+	c := config(gh)
 	c.Organizations = []string{"example-org"}
-	gh.set(memberOf+"example-org", load(t, "org_membership_active").Response)
+	gh.Set(memberOf+"example-org", providertest.Load(t, "org_membership_active").Response)
 	got := logIn(t, c.Provider())
-	if got.err != nil {
-		t.Fatal(got.err)
+	if got.Err != nil {
+		t.Fatal(got.Err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	hang := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -126,10 +126,10 @@ func TestMembershipTimeout(t *testing.T) {
 			<-r.Context().Done()
 			return
 		}
-		load(t, "user_private_email").Response.send(w)
+		providertest.Load(t, "user_private_email").Response.Send(w)
 	}))
 	defer hang.Close()
-	g := *got.grant
+	g := *got.Grant
 	g.Client = &http.Client{Transport: to(hang.URL)}
 	u, err := g.Provider.Identify(ctx, &g)
 	if u != nil || !errors.Is(err, login.ErrProvider) || !errors.Is(err, context.Canceled) {
@@ -167,7 +167,7 @@ func TestOrganizationScope(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			gh := start(t, nil)
-			c := gh.config()
+			c := config(gh)
 			c.Scopes, c.Organizations = slices.Clone(tt.scopes), tt.organizations
 			p := c.Provider()
 			if len(c.Scopes) > 0 {

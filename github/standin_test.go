@@ -26,10 +26,10 @@ func TestStandIn(t *testing.T) {
 		Organizations: []string{"other-org", "example-org"},
 	}.Provider()
 	got := logIn(t, p)
-	if got.err != nil {
-		t.Fatal(got.err)
+	if got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	u, g := got.user, got.grant
+	u, g := got.User, got.Grant
 	if u.ID != "90000001" || u.Username != "ada-example" || u.Name != "Ada Example" || u.Email != "ada@example.test" {
 		t.Errorf("got %+v, want Ada", *u)
 	}

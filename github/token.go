@@ -55,10 +55,9 @@ func (a account) revoke(ctx context.Context, g *login.Grant) error {
 	if err != nil {
 		return fmt.Errorf("%w: revoke: %w", login.ErrProvider, err)
 	}
-	defer resp.Body.Close()
-	switch resp.StatusCode {
+	switch resp.Status {
 	case http.StatusNoContent, http.StatusNotFound, http.StatusUnprocessableEntity: // done, or done before
 		return nil
 	}
-	return fmt.Errorf("%w: revoke: %w", login.ErrProvider, &answer{resp.StatusCode, resp.Header})
+	return fmt.Errorf("%w: revoke: %w", login.ErrProvider, &answer{resp.Status, resp.Header})
 }

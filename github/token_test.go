@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/internal/providertest"
 	"golang.org/x/oauth2"
 )
 
@@ -31,16 +32,16 @@ func TestToken(t *testing.T) {
 		t.Run(tt.answer, func(t *testing.T) {
 			gh := start(t, map[string]string{"POST token": tt.answer})
 			began := time.Now()
-			got := logIn(t, gh.config().Provider())
-			if got.err != nil {
-				t.Fatal(got.err)
+			got := logIn(t, config(gh).Provider())
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
-			token := got.grant.Token
+			token := got.Grant.Token
 			if token.AccessToken != tt.access || token.RefreshToken != tt.refresh || token.Type() != "Bearer" {
 				t.Errorf("got another token, want %s and the refresh token %q", tt.access, tt.refresh)
 			}
-			if !slices.Equal(got.grant.Scopes, tt.scopes) {
-				t.Errorf("got scopes %q, want %q", got.grant.Scopes, tt.scopes)
+			if !slices.Equal(got.Grant.Scopes, tt.scopes) {
+				t.Errorf("got scopes %q, want %q", got.Grant.Scopes, tt.scopes)
 			}
 			switch lasts := token.Expiry.Sub(began).Round(time.Minute); {
 			case tt.expires == 0 && !token.Expiry.IsZero():
@@ -66,16 +67,16 @@ func TestTokenErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.answer, func(t *testing.T) {
 			gh := start(t, map[string]string{"POST token": tt.answer})
-			got := logIn(t, gh.config().Provider())
-			retrieve, ok := errors.AsType[*oauth2.RetrieveError](got.err)
-			if !errors.Is(got.err, login.ErrProvider) || !ok || retrieve.ErrorCode != tt.code {
-				t.Fatalf("got user %v, error %v, want ErrProvider and %s", got.user, got.err, tt.code)
+			got := logIn(t, config(gh).Provider())
+			retrieve, ok := errors.AsType[*oauth2.RetrieveError](got.Err)
+			if !errors.Is(got.Err, login.ErrProvider) || !ok || retrieve.ErrorCode != tt.code {
+				t.Fatalf("got user %v, error %v, want ErrProvider and %s", got.User, got.Err, tt.code)
 			}
-			if text := got.err.Error(); !strings.Contains(text, tt.code) || strings.Contains(text, "The ") {
+			if text := got.Err.Error(); !strings.Contains(text, tt.code) || strings.Contains(text, "The ") {
 				t.Errorf("got %q, want the code and not the description", text)
 			}
-			if want := []string{"POST token"}; !slices.Equal(gh.lines(), want) {
-				t.Errorf("got requests %q, want %q", gh.lines(), want)
+			if want := []string{"POST token"}; !slices.Equal(gh.Lines(), want) {
+				t.Errorf("got requests %q, want %q", gh.Lines(), want)
 			}
 		})
 	}
@@ -85,31 +86,31 @@ func TestTokenErrors(t *testing.T) {
 // works is invalid_grant, in JSON and as a form (R21, R37, J3).
 func TestRefresh(t *testing.T) {
 	gh := start(t, map[string]string{"POST token": "token_app_expiring_ok"})
-	got := logIn(t, gh.config().Provider())
-	if got.err != nil {
-		t.Fatal(got.err)
+	got := logIn(t, config(gh).Provider())
+	if got.Err != nil {
+		t.Fatal(got.Err)
 	}
-	p := got.grant.Provider
+	p := got.Grant.Provider
 	if p.Renew != nil {
 		t.Fatal("got a Renew, want nil: there is nothing to do differently")
 	}
-	gh.set("POST token", load(t, "token_app_refresh_ok").Response)
+	gh.Set("POST token", providertest.Load(t, "token_app_refresh_ok").Response)
 	c := oauth2.Config{ClientID: p.ClientID, ClientSecret: p.ClientSecret, Endpoint: p.Endpoint}
-	token, err := c.TokenSource(t.Context(), &oauth2.Token{RefreshToken: got.grant.Token.RefreshToken}).Token()
+	token, err := c.TokenSource(t.Context(), &oauth2.Token{RefreshToken: got.Grant.Token.RefreshToken}).Token()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(token.AccessToken, "ghu_1") || !strings.HasPrefix(token.RefreshToken, "ghr_1") {
 		t.Error("got the old pair of tokens, want the new one")
 	}
-	form := gh.last("POST token").form()
-	for key, want := range load(t, "token_app_refresh_ok").Request.Form {
+	form := gh.Last("POST token").Form()
+	for key, want := range providertest.Load(t, "token_app_refresh_ok").Request.Form {
 		if form.Get(key) != want {
 			t.Errorf("got another %s, want %q", key, want)
 		}
 	}
 
-	bad := load(t, "token_error_bad_refresh_token").Response
+	bad := providertest.Load(t, "token_error_bad_refresh_token").Response
 	for name, body := range map[string]string{
 		"JSON": string(bad.Body),
 		"form": "error=bad_refresh_token&error_description=spent",
@@ -131,48 +132,48 @@ func TestRefresh(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	tests := []struct {
 		name   string
-		answer answer
+		answer providertest.Answer
 		want   error
 		words  string
 	}{
-		{"revoked", load(t, "revoke_token_ok").Response, nil, ""},
-		{"unknown", jsonAnswer(404, `{"message":"Not Found"}`), nil, ""},
-		{"invalid", jsonAnswer(422, `{"message":"Validation Failed"}`), nil, ""},
-		{"bad secret", jsonAnswer(401, `{"message":"Bad credentials"}`), login.ErrProvider, "status 401, the token or the client secret"},
-		{"trouble", jsonAnswer(500, `{"message":"unicorn"}`), login.ErrProvider, "status 500"},
-		{"rate limit", jsonAnswer(429, `{}`), login.ErrProvider, "a rate limit"},
+		{"revoked", providertest.Load(t, "revoke_token_ok").Response, nil, ""},
+		{"unknown", providertest.JSON(404, `{"message":"Not Found"}`), nil, ""},
+		{"invalid", providertest.JSON(422, `{"message":"Validation Failed"}`), nil, ""},
+		{"bad secret", providertest.JSON(401, `{"message":"Bad credentials"}`), login.ErrProvider, "status 401, the token or the client secret"},
+		{"trouble", providertest.JSON(500, `{"message":"unicorn"}`), login.ErrProvider, "status 500"},
+		{"rate limit", providertest.JSON(429, `{}`), login.ErrProvider, "a rate limit"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			gh := start(t, nil)
-			got := logIn(t, gh.config().Provider())
-			if got.err != nil {
-				t.Fatal(got.err)
+			got := logIn(t, config(gh).Provider())
+			if got.Err != nil {
+				t.Fatal(got.Err)
 			}
 			const id, secret = "Iv1/changed", "SYNTHETIC-SECRET+2"
 			line := "DELETE applications/Iv1%2Fchanged/token"
-			gh.set(line, tt.answer)
-			g := got.grant
+			gh.Set(line, tt.answer)
+			g := got.Grant
 			g.Provider.ClientID, g.Provider.ClientSecret = id, secret
 			err := g.Provider.Revoke(t.Context(), g)
 			if !errors.Is(err, tt.want) || err != nil && !strings.Contains(err.Error(), tt.words) {
 				t.Fatalf("got %v, want %v: %s", err, tt.want, tt.words)
 			}
 			if err != nil {
-				noCanary(t, err.Error())
+				canaries.NotIn(t, err.Error())
 			}
-			r := gh.last(line)
-			u, p, _ := (&http.Request{Header: r.header}).BasicAuth()
+			r := gh.Last(line)
+			u, p, _ := (&http.Request{Header: r.Header}).BasicAuth()
 			if u != id || p != secret {
 				t.Errorf("got Basic %q and another secret, want those of the grant's Provider", u)
 			}
 			var body map[string]string
-			if json.Unmarshal(r.body, &body) != nil || len(body) != 1 || body["access_token"] != g.Token.AccessToken {
+			if json.Unmarshal(r.Body, &body) != nil || len(body) != 1 || body["access_token"] != g.Token.AccessToken {
 				t.Error("got another body, want the access token in it")
 			}
-			for key, want := range load(t, "revoke_token_ok").Request.Headers {
-				if key != "Authorization" && key != "User-Agent" && r.header.Get(key) != want {
-					t.Errorf("got %s %q, want %q", key, r.header.Get(key), want)
+			for key, want := range providertest.Load(t, "revoke_token_ok").Request.Headers {
+				if key != "Authorization" && key != "User-Agent" && r.Header.Get(key) != want {
+					t.Errorf("got %s %q, want %q", key, r.Header.Get(key), want)
 				}
 			}
 		})
@@ -181,7 +182,7 @@ func TestRevoke(t *testing.T) {
 
 func TestRevokeWithout(t *testing.T) {
 	gh := start(t, nil)
-	p := gh.config().Provider()
+	p := config(gh).Provider()
 	for _, token := range []*oauth2.Token{nil, {}} {
 		err := p.Revoke(t.Context(), &login.Grant{Provider: p, Token: token})
 		if !errors.Is(err, login.ErrNoToken) {
