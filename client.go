@@ -121,7 +121,17 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.left -= int64(n); b.left < 0 {
 		return n - 1, errTooLarge
 	}
+	if err != nil && err != io.EOF && !known(err) {
+		err = errNotHTTP // the text of others may quote the answer, as that of a bad trailer does
+	}
 	return n, err
+}
+
+// known reports whether err is about the connection or the deadline.
+func known(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // userTransport attaches the user's token to requests for the API origins of

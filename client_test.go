@@ -784,3 +784,27 @@ func TestGetErrors(t *testing.T) {
 		}
 	}
 }
+
+// C14, T43: a trailer that is none is not quoted, though net/http quotes it.
+func TestBrokenTrailer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		c.Read(make([]byte, 4096))
+		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nQUOTED words\r\n\r\n")
+	}()
+	base := "http://" + l.Addr().String()
+	p := &Provider{API: []string{base}}
+	g := &Grant{Provider: *p, Client: userClient(newClient(nil, p, ""), p, &Metadata{}, new(oauth2.Token))}
+	if err := g.Get(t.Context(), "/user", new(any)); err == nil || strings.Contains(err.Error(), "QUOTED") || !errors.Is(err, errNotHTTP) {
+		t.Errorf("got %v", err)
+	}
+}

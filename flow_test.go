@@ -777,6 +777,31 @@ func TestFormPost(t *testing.T) {
 	}
 }
 
+// T8, T63: what is discovered obeys the rules of what is configured, and what was
+// configured does not change any more.
+func TestDiscoveredEndpoint(t *testing.T) {
+	for query, want := range map[string]int{"": 303, "?audience=x": 303, "?state=mine": 502, "?redirect_uri=x": 502} {
+		f := newFakeProvider(t)
+		p := f.provider("fake")
+		endpoint := p.Endpoint
+		endpoint.AuthURL += query
+		p.Endpoint, p.Issuer, p.Client = oauth2.Endpoint{}, f.URL, new(http.Client)
+		client := p.Client
+		p.Discover = func(context.Context, login.Provider) (login.Metadata, error) {
+			return login.Metadata{Endpoint: endpoint, Issuer: f.URL}, nil
+		}
+		s := newSite(t, login.Config{Providers: []login.Provider{p}})
+		client.Transport = http.NewFileTransport(http.Dir(t.TempDir())) // too late
+		b := newBrowser(t)
+		if resp, _ := b.step(s.URL + "/login/fake"); resp.StatusCode != want {
+			t.Errorf("%q: got status %d, want %d", query, resp.StatusCode, want)
+		}
+		if want == 303 {
+			jarOf(t, s)
+		}
+	}
+}
+
 // The provider is down when somebody wants to log in, and up again later.
 func TestDiscoveryFails(t *testing.T) {
 	down := true

@@ -92,6 +92,14 @@ func TestIdleCookie(t *testing.T) {
 	if loggedIn(t, s, thief) {
 		t.Error("without its last-seen cookie the session does not end")
 	}
+	for name, value := range jarOf(t, s).cookies(s.URL) { // nor with that of a session of one's own
+		if strings.HasSuffix(name, "-s") {
+			thief.put(s, map[string]string{name: value})
+		}
+	}
+	if loggedIn(t, s, thief) {
+		t.Error("the last-seen cookie of another session keeps this one alive")
+	}
 	if !loggedIn(t, s, b) {
 		t.Error("the busy session ended")
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/doorlatch/login"
+	"github.com/gorilla/securecookie"
 	"github.com/gorilla/sessions"
 )
 
@@ -178,7 +179,7 @@ func TestStoreDown(t *testing.T) {
 		b := jarOf(t, s)
 		cookies := b.cookies(s.URL)
 		store.down.Store(true)
-		if resp, body := b.open(s.URL + "/me"); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || strings.Contains(body, "refused") {
+		if resp, body := b.step(s.URL + "/me"); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || strings.Contains(body, "refused") {
 			t.Errorf("Require: got status %d, %q", resp.StatusCode, body)
 		}
 		if resp, body := b.open(s.URL + "/"); resp.StatusCode != 200 || body != "nobody" {
@@ -249,12 +250,47 @@ func TestStoreRecordsSwapped(t *testing.T) {
 func TestStoreOfCookies(t *testing.T) {
 	f, s := newLogin(t, func(c *login.Config, _ *login.Provider) {
 		store := sessions.NewCookieStore([]byte("store-key-0123456789abcdefghijkl"))
+		for _, codec := range store.Codecs {
+			codec.(*securecookie.SecureCookie).MaxLength(0)
+		}
 		c.Store = store
 	})
 	bigToken(f, 2500, 0, 0)
-	if resp, _ := newBrowser(t).open(s.URL + "/login/fake"); resp.StatusCode < 500 {
-		t.Errorf("got status %d", resp.StatusCode)
+	if resp, _ := newBrowser(t).open(s.URL + "/login/fake"); resp.StatusCode != 500 || !strings.Contains(s.log.String(), "CookieStore") {
+		t.Errorf("got status %d, log %s", resp.StatusCode, s.log)
 	}
+}
+
+// T19: a Store that comes with an ID of its own does not get to keep it.
+func TestStoreGetsFreshID(t *testing.T) {
+	files, _ := fileStore(t)
+	store := &plantingStore{Store: files}
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	jarOf(t, s)
+	if store.saved == "" || store.saved == planted {
+		t.Errorf("saved under ID %q", store.saved)
+	}
+}
+
+const planted = "ATTACKERCHOSEN"
+
+type plantingStore struct {
+	sessions.Store
+	saved string
+}
+
+func (s *plantingStore) New(r *http.Request, name string) (*sessions.Session, error) {
+	session, err := s.Store.New(r, name)
+	if session.IsNew {
+		session.ID = planted
+	}
+	return session, err
+}
+
+func (s *plantingStore) Save(r *http.Request, w http.ResponseWriter, session *sessions.Session) error {
+	err := s.Store.Save(r, w, session)
+	s.saved = session.ID
+	return err
 }
 
 // One request asks the Store once, however many copies of a cookie it holds.
