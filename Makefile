@@ -1,11 +1,12 @@
 # make            what every commit must pass
 # make interop    real servers, real browser (needs node, npm, chromium)
 # make fuzz       every fuzz test for FUZZTIME each
+# make mutants    takes the security checks out one by one: a test must fail each time
 
 FUZZTIME ?= 30s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: all check test interop fuzz api
+.PHONY: all check test interop fuzz mutants api
 
 all: check test
 
@@ -27,6 +28,9 @@ fuzz:
 			echo "$$pkg $$f" && go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 		done; \
 	done
+
+mutants:
+	go run ./internal/mutants
 
 api:
 	UPDATE=1 go test -run API .
