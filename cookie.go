@@ -112,6 +112,7 @@ func (c cookies) flowPrefix() string       { return c.base + "-f-" }
 func (c cookies) token() string            { return c.base + "-t" }
 func (c cookies) piece(i int) string       { return c.token() + strconv.Itoa(i) }
 func (c cookies) seen() string             { return c.base + "-s" }
+func (c cookies) fresh() string            { return c.base + "-l" }
 
 // cookie builds one with our attributes. maxAge is in seconds.
 func (c cookies) cookie(name, value string, maxAge int) *http.Cookie {

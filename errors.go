@@ -165,6 +165,8 @@ func (f *failure) sentence() (title, message string) {
 		return "This login did not work", "It was not begun in this browser, took longer than ten minutes, or was finished already. Please log in again."
 	case errors.Is(f.kind, ErrProvider):
 		return "Login is not possible right now", who + " did not answer as expected. Please try again in a moment."
+	case f.reason == lostSession:
+		return "Your login got lost", "You logged in a moment ago, but we cannot find your session. Please try again. If it happens again, the fault is probably ours."
 	case f.status == http.StatusNotFound:
 		return "Page not found", "There is no such page."
 	case f.status == http.StatusServiceUnavailable:
@@ -208,7 +210,7 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case f.provider != nil && !errors.Is(f.kind, ErrForbidden):
 		page.TryAgain = a.loginURL(f.provider.Name, f.next)
-	case f.provider != nil:
+	case f.provider != nil, f.reason == lostSession:
 		page.TryAgain = a.loginURL("", f.next)
 	}
 	a.pages.write(w, "error", page)

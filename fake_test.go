@@ -235,7 +235,9 @@ func (b *browser) cookies(rawURL string) map[string]string {
 	u, _ := url.Parse(rawURL)
 	all := map[string]string{}
 	for _, c := range b.Jar.Cookies(u) {
-		all[c.Name] = c.Value
+		if !strings.HasSuffix(c.Name, "-l") { // that somebody has just logged in: of no use to anybody
+			all[c.Name] = c.Value
+		}
 	}
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -855,3 +856,41 @@ func TestGrantNonce(t *testing.T) {
 		}
 	}
 }
+
+// T62: where sessions do not stick and the provider answers at once, there is a
+// page in the end, too; and when they stick again, so does the next login.
+func TestLostSession(t *testing.T) {
+	files, dir := fileStore(t)
+	forgetful := true
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) {
+		c.Store = files
+		c.OnLogin = func(*http.Request, *login.User, *login.Grant) error { return nil }
+	})
+	b := newBrowser(t)
+	b.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+		if forgetful {
+			for _, file := range records(t, dir) {
+				os.Remove(file)
+			}
+		}
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	if resp, body := b.open(s.URL + "/me"); resp.StatusCode != 500 || !strings.Contains(body, `href="/login?next=%2Fme"`) || !strings.Contains(s.log.String(), "session_lost") {
+		t.Errorf("got status %d, %q", resp.StatusCode, body)
+	}
+	forgetful = false
+	if resp, _ := b.open(s.URL + "/me"); resp.StatusCode != 200 {
+		t.Errorf("afterwards got status %d", resp.StatusCode)
+	}
+	// Logging out and in again at once is no loss.
+	r := navigationTo(s.URL + "/logout")
+	r.Method = "POST"
+	b.send(r)
+	if resp, _ := b.open(s.URL + "/me"); resp.StatusCode != 200 {
+		t.Errorf("after logging out got status %d", resp.StatusCode)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

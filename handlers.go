@@ -278,6 +278,10 @@ func (a *Auth) demandLogin(w http.ResponseWriter, r *http.Request) {
 	if !ok || r.Method != http.MethodGet {
 		next = ""
 	}
+	if a.lost(w, r) {
+		a.fail(w, r, &failure{reason: lostSession, next: next, err: errors.New("the session that was begun a moment ago cannot be found")})
+		return
+	}
 	redirect(w, a.loginURL("", next))
 }
 

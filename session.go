@@ -191,8 +191,29 @@ func (a *Auth) begin(w http.ResponseWriter, r *http.Request, f *flow, u *User, g
 	for _, c := range jar {
 		set(w, c)
 	}
+	set(w, a.cookies.cookie(a.cookies.fresh(), "1", freshSeconds))
 	a.evictFlows(w, r, cookieBytes(jar), 0)
 	return nil
+}
+
+// freshSeconds is how long a browser remembers, apart from the session, that it
+// has just logged in. See lost.
+const freshSeconds = 30
+
+// lostSession is the reason code for that.
+const lostSession = "session_lost"
+
+// lost reports whether the browser of r, which has no session, logged in a moment
+// ago: a Store forgets, a proxy drops cookies, replicas have different keys. To
+// send it to log in once more would go on for ever where the provider answers at
+// once.
+func (a *Auth) lost(w http.ResponseWriter, r *http.Request) bool {
+	found := false
+	a.cookies.each(r, a.cookies.fresh(), func(name, _ string) { found = found || name == a.cookies.fresh() })
+	if found {
+		a.cookies.clear(w, a.cookies.fresh()) // the next try may work
+	}
+	return found
 }
 
 // endUnseen ends the session that f was begun with, where the browser does not
@@ -292,7 +313,7 @@ func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 	a.cookies.each(r, a.cookies.base, func(name, _ string) {
 		switch rest := name[len(a.cookies.base):]; {
 		case rest == "":
-		case strings.HasPrefix(rest, "-t") && len(rest) == len("-t0"), rest == "-s":
+		case strings.HasPrefix(rest, "-t") && len(rest) == len("-t0"), rest == "-s", rest == "-l":
 		default:
 			return
 		}

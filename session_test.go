@@ -125,14 +125,17 @@ func TestCookieAttributes(t *testing.T) {
 			t.Errorf("got cookie %s", c.Raw[:40])
 		}
 		want := 7200
-		if strings.Contains(c.Name, "-f-") {
+		switch {
+		case strings.Contains(c.Name, "-f-"):
 			want = 600
+		case strings.HasSuffix(c.Name, "-l"):
+			want = 30
 		}
 		if c.MaxAge < want-2 || c.MaxAge > want {
 			t.Errorf("%s: got Max-Age %d, want %d", c.Name, c.MaxAge, want)
 		}
 	}
-	if len(flow) != 1 || len(session) != 4 { // identity, token, last seen, and the flow's removal
+	if len(flow) != 1 || len(session) != 5 { // identity, token, last seen, just logged in, and the flow's removal
 		t.Errorf("got %d and %d cookies", len(flow), len(session))
 	}
 }

@@ -59,6 +59,7 @@ func mutants() []mutant {
 		{"old record deleted", "store.go", "		setMaxAge(stored, -1)\n", "", root},
 		{"record bound to handle", "store.go", `!ok || s.id != id`, `!ok`, root},
 		{"cross-Auth user", "middleware.go", `v.auth == nil || v.auth == key.auth`, `v.auth == nil || key.auth != nil`, root},
+		{"endless redirects", "handlers.go", `if a.lost(w, r) {`, `if a.lost(w, r) && false {`, root},
 		{"nobody at the gate", "middleware.go", "				a.demandLogin(w, r)\n", "				next.ServeHTTP(w, r)\n", root},
 		{"Allow", "middleware.go", `case !ok(v.user):`, `case !ok(v.user) && false:`, root},
 		{"next: bytes", "next.go", `c <= ' ' || c > '~' || c == '\\'`, `c == 0`, root},
