@@ -73,7 +73,8 @@
 // People see a page with a fixed sentence; programs get problem+json (RFC 9457);
 // the log gets one line with the provider, a reason code and the cause. What a
 // provider says in words reaches neither page nor log. [Config.OnError] answers
-// instead, and tells errors apart with errors.Is.
+// instead: it gets an [Error] with the status, and tells errors apart with
+// errors.Is.
 //
 // # Tests
 //

@@ -188,8 +188,10 @@ func (a *Auth) strayCallback(w http.ResponseWriter, r *http.Request, p *provider
 // Logout serves POST /logout, which ends the session and goes to "/", or to the
 // path in the query parameter next, under the rules of [Auth.Login]. That should
 // be a public page: with a single provider, one behind Require sends people to
-// log in, and they are in again without being asked. It takes requests of pages of this site only
-// (see [http.CrossOriginProtection]). GET shows a page with a button and changes
+// log in, and they are in again without being asked.
+//
+// It takes requests of pages of this site only (see
+// [http.CrossOriginProtection]). GET shows a page with a button and changes
 // nothing: links are followed by programs too, and by other people's pages.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 	if len(a.providers) == 0 { // the zero Auth

@@ -129,9 +129,9 @@ func (a *Auth) touch(w http.ResponseWriter, r *http.Request, s *session) bool {
 	if idle == 0 {
 		return true
 	}
-	seen, now := s.began, a.now()
-	a.cookies.each(r, a.cookies.seen(), func(name, value string) {
-		if name != a.cookies.seen() || len(value) > maxSetCookie {
+	seen, now, want := s.began, a.now(), a.cookies.seen()
+	a.cookies.each(r, want, func(name, value string) {
+		if name != want || len(value) > maxSetCookie {
 			return
 		}
 		b, ok := a.lastSeen.open(name, value)
@@ -208,10 +208,10 @@ const lostSession = "session_lost"
 // send it to log in once more would go on for ever where the provider answers at
 // once.
 func (a *Auth) lost(w http.ResponseWriter, r *http.Request) bool {
-	found := false
-	a.cookies.each(r, a.cookies.fresh(), func(name, _ string) { found = found || name == a.cookies.fresh() })
+	found, want := false, a.cookies.fresh()
+	a.cookies.each(r, want, func(name, _ string) { found = found || name == want })
 	if found {
-		a.cookies.clear(w, a.cookies.fresh()) // the next try may work
+		a.cookies.clear(w, want) // the next try may work
 	}
 	return found
 }
