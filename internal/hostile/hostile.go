@@ -1,0 +1,82 @@
+// Package hostile is the adversary of a login: an OpenID provider that keeps to
+// the standards until a switch is turned, a thief who receives what leaks, and
+// the network between them, in memory. [Switches] lists the ways to misbehave.
+// Only tests import it.
+package hostile
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/generic"
+)
+
+// A Switch is one way to misbehave, and what a login should make of it.
+type Switch struct {
+	// Name is the group, which says at which step it happens, and what happens.
+	Name string
+
+	// Rules are what forbids it, or asks to bear it: numbers of REQUIREMENTS.md.
+	Rules string
+
+	// Module is the test of the OpenID Foundation's conformance suite for clients
+	// that does the same, without its oidcc-client-test- in front.
+	Module string
+
+	// Check names the check that decides, as the list of mutants has it: without
+	// it the verdict is another. Empty: several refuse, each by itself.
+	Check string
+
+	// Accept says that the login must succeed, as User if that is not nil and
+	// as Ada otherwise. If false, it must fail.
+	Accept bool
+	User   *login.User
+
+	// Err is what the error of a refusal is, besides being one: by default
+	// login.ErrProvider, in the group of authorization responses
+	// login.ErrBadCallback.
+	Err error
+
+	// Stray says that the callback does not reach the flow that was begun,
+	// whose cookie therefore stays.
+	Stray bool
+
+	// Later turns the switch a day after a first login, when what was fetched
+	// for that has to be fetched anew; Hours after so many.
+	Later bool
+	Hours int
+
+	// Plain is for a client that speaks OAuth 2.0 only. Config changes what the
+	// application says about the provider.
+	Plain  bool
+	Config func(*generic.Config)
+
+	Faults
+}
+
+// Group returns the step of a login at which s misbehaves: discovery,
+// authorization, token, header, claims, keys or userinfo.
+func (s Switch) Group() string {
+	group, _, _ := strings.Cut(s.Name, ":")
+	return group
+}
+
+// Faults are changes to what the provider does at each step. Nil is none.
+type Faults struct {
+	Discovery     func(*Answer)
+	Authorization func(*Redirect)
+	Token         func(*Answer)
+	IDToken       func(*IDToken)
+	Keys          func(*Answer)
+	UserInfo      func(*Answer)
+}
+
+// Canary is in all text of the provider's that nobody has asked for. It must not
+// come out anywhere. It is no error code: it has spaces.
+const Canary = "the canary <b>sings</b> \x1b[31m %s"
+
+// Switches returns all of them, in the order of the steps.
+func Switches() []Switch {
+	return slices.Concat(discovery(), authorization(), token(), header(), claims(), keys(), userInfo())
+}

@@ -1,0 +1,286 @@
+package hostile_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/doorlatch/login"
+	"github.com/doorlatch/login/internal/hostile"
+)
+
+// A site is the application whose logins are tried: under app, with /login/op,
+// /callback/op and, for those who are logged in, /private, which says who they
+// are.
+type site struct {
+	handler http.Handler
+	close   func()
+
+	log      *syncBuffer
+	failures func() []error // since the last call; nil: it cannot tell
+	begun    string         // what the names of cookies of open logins hold
+}
+
+// syncBuffer is a log that may be read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.String()
+}
+
+func (b *syncBuffer) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// A trial turns one switch on a site and collects what went wrong with it.
+type trial struct {
+	hostile.Switch
+	network  *hostile.Network
+	provider *hostile.Provider
+	site     *site
+	findings []string
+}
+
+func (t *trial) find(format string, args ...any) {
+	t.findings = append(t.findings, fmt.Sprintf(format, args...))
+}
+
+// limit is how long an answer may take: the deadline of all that is asked of a
+// provider for one request, and what the browser itself waits.
+const limit = 11 * time.Second
+
+// newTrial needs a client that calls the provider by n's transport, and make for
+// the application.
+func newTrial(s hostile.Switch, keys *hostile.Keys, make func(hostile.Switch, *hostile.Network) *site) *trial {
+	n := hostile.NewNetwork()
+	t := &trial{Switch: s, network: n, provider: hostile.New(n, keys, app+"/callback/op")}
+	t.site = make(s, n)
+	n.Serve(appHost, t.site.handler)
+	return t
+}
+
+func (t *trial) close() {
+	t.site.close()
+	t.network.Close()
+	time.Sleep(time.Minute) // until everybody has gone
+}
+
+// run turns the switch between two good logins.
+func (t *trial) run() []string {
+	defer t.close()
+	cold := t.Group() == "discovery" && !t.Later
+	if !cold { // which would make the client know the metadata
+		t.good("before")
+	}
+	switch {
+	case t.Later:
+		time.Sleep(25 * time.Hour)
+	default:
+		time.Sleep(time.Duration(t.Hours) * time.Hour)
+	}
+	t.provider.Set(t.Faults)
+	if t.Accept {
+		t.accepted()
+	} else {
+		t.refused(cold)
+	}
+	t.provider.Set(hostile.Faults{})
+	t.good("after")
+	for _, p := range t.provider.Problems() {
+		t.find("the provider complains: %s", p)
+	}
+	if got := t.network.Thief.Got(); len(got) > 0 {
+		t.find("the thief got %q", got)
+	}
+	return t.findings
+}
+
+// good is a login without faults, tried again until a client that was told off
+// asks again.
+func (t *trial) good(when string) {
+	time.Sleep(11 * time.Second) // longer than any pause after one failure
+	b := newBrowser(t.network, t.provider)
+	defer b.client.CloseIdleConnections()
+	if u, _ := t.login(b); !reflect.DeepEqual(u, hostile.Ada()) {
+		t.find("the good login %s it: got %+v, want Ada", when, u)
+	}
+}
+
+// private returns who the site thinks b is, nil for nobody.
+func (t *trial) private(b *browser) *login.User {
+	answer := b.open(http.MethodGet, app+"/private", nil)
+	if answer.status != http.StatusOK {
+		return nil
+	}
+	var u login.User
+	if err := json.Unmarshal([]byte(answer.body), &u); err != nil {
+		t.find("/private: got %q", answer.body)
+	}
+	return &u
+}
+
+// login goes all the way, and returns who is logged in at its end, and the last
+// answer.
+func (t *trial) login(b *browser) (*login.User, page) {
+	answer, request := b.begin()
+	if request == nil {
+		return nil, answer
+	}
+	answer = t.callback(b, t.provider.Authorize(request))
+	return t.private(b), answer
+}
+
+// callback brings an authorization response to the site.
+func (t *trial) callback(b *browser, back *hostile.Redirect) page {
+	time.Sleep(back.Wait)
+	method := back.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	started := time.Now()
+	answer := b.open(method, back.URL(), back.Header)
+	if took := time.Since(started); took > limit {
+		t.find("the callback took %v", took)
+	}
+	return answer
+}
+
+// accepted wants the right user.
+func (t *trial) accepted() {
+	want := hostile.Ada()
+	if t.User != nil {
+		want = t.User
+	}
+	b := newBrowser(t.network, t.provider)
+	defer b.client.CloseIdleConnections()
+	got, answer := t.login(b)
+	if !reflect.DeepEqual(got, want) {
+		t.find("got %+v with status %d, want %+v", got, answer.status, want)
+	}
+	t.silent(b, "")
+}
+
+// refused wants nothing of a login, and all that was there before.
+func (t *trial) refused(cold bool) {
+	b := newBrowser(t.network, t.provider)
+	defer b.client.CloseIdleConnections()
+	before := len(t.provider.Calls())
+	started := time.Now()
+	answer, request := b.begin()
+	var back *hostile.Redirect
+	var held *browser
+	if cold {
+		if took := time.Since(started); took > limit {
+			t.find("the login took %v", took)
+		}
+	} else if request == nil {
+		t.find("the login did not begin: status %d", answer.status)
+	} else {
+		back = t.provider.Authorize(request)
+		held = b.copy()
+		answer = t.callback(b, back)
+	}
+	t.checkAnswer(b, answer)
+	if back != nil {
+		t.replay(held, back)
+	}
+	t.checkCalls(t.provider.Calls()[before:])
+	t.silent(b, answer.text)
+}
+
+// checkAnswer looks at what the person gets.
+func (t *trial) checkAnswer(b *browser, answer page) {
+	if answer.status < 400 || answer.status >= 500 && answer.status != http.StatusBadGateway && answer.status != http.StatusGatewayTimeout {
+		t.find("got status %d (%s), want 4xx, 502 or 504", answer.status, answer.location)
+	}
+	if u := t.private(b); u != nil {
+		t.find("the private page is open to %+v", u)
+	}
+	for _, name := range b.names() {
+		if open := strings.Contains(name, t.site.begun); !open || !t.Stray {
+			t.find("the browser still has the cookie %s", name)
+		}
+	}
+	if t.Stray && !b.has(t.site.begun) {
+		t.find("the login that was begun is gone, though the callback was not for it")
+	}
+	if t.site.failures == nil {
+		return
+	}
+	want := t.Err
+	if want == nil {
+		want = login.ErrProvider
+	}
+	failures := t.site.failures()
+	if len(failures) == 0 {
+		t.find("no error was reported")
+		return
+	}
+	methodOrFrame := answer.status == http.StatusMethodNotAllowed || answer.status == http.StatusForbidden && t.Stray
+	if err := failures[0]; !errors.Is(err, want) && !methodOrFrame {
+		t.find("got error %v, want one that is %v", err, want)
+	}
+}
+
+// replay comes back with the same answer and all the cookies of before.
+func (t *trial) replay(held *browser, back *hostile.Redirect) {
+	defer held.client.CloseIdleConnections()
+	back.Wait = 0
+	if answer := t.callback(held, back); answer.status < 400 {
+		t.find("the callback, replayed: got status %d", answer.status)
+	}
+	if u := t.private(held); u != nil {
+		t.find("after the replay, the private page is open to %+v", u)
+	}
+}
+
+// checkCalls wants no request for anything beyond the fault.
+func (t *trial) checkCalls(calls []string) {
+	steps := []string{"discovery", "authorize", "token", "keys", "userinfo"}
+	last := map[string]string{
+		"discovery": "discovery", "authorization": "authorize", "token": "token",
+		"header": "keys", "claims": "keys", "keys": "keys", "userinfo": "userinfo",
+	}[t.Group()]
+	for _, call := range calls {
+		if slices.Index(steps, call) > slices.Index(steps, last) {
+			t.find("%s was asked for after the %s", call, t.Group())
+		}
+	}
+}
+
+// silent wants no secret and nothing of the provider's words in the page and in
+// the log.
+func (t *trial) silent(b *browser, text string) {
+	places := map[string]string{"page": text, "log": t.site.log.String()}
+	secrets := append(t.provider.Secrets(), b.seen...)
+	for place, text := range places {
+		for _, s := range secrets {
+			if len(s) >= 8 && (strings.Contains(text, s) || strings.Contains(text, url.QueryEscape(s))) {
+				t.find("the %s holds the secret %.12s...", place, s)
+			}
+		}
+		if strings.Contains(text, "canary") {
+			t.find("the %s holds the provider's words: %s", place, text)
+		}
+	}
+}
