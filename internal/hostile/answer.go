@@ -21,7 +21,7 @@ type Answer struct {
 	Login  *Login // where it belongs to one
 
 	Stall time.Duration // before anything is sent
-	Drip  bool          // one byte in a second, for ever
+	Drip  bool          // one byte in a second, for an hour
 	Cut   bool          // the connection breaks in the middle
 	Gzip  bool
 }
@@ -65,14 +65,14 @@ func (a *Answer) send(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// drip keeps a client reading for as long as it likes.
+// drip keeps a client reading.
 func drip(w http.ResponseWriter, r *http.Request, status int) {
 	w.WriteHeader(status)
-	for r.Context().Err() == nil {
+	for range 3600 {
 		if _, err := io.WriteString(w, " "); err != nil {
 			return
 		}
-		if http.NewResponseController(w).Flush() != nil {
+		if http.NewResponseController(w).Flush() != nil || r.Context().Err() != nil {
 			return
 		}
 		wait(r, time.Second)

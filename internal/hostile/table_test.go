@@ -20,7 +20,7 @@ import (
 func ourSite(report bool) func(hostile.Switch, *hostile.Network) *site {
 	return func(s hostile.Switch, n *hostile.Network) *site {
 		transport := n.Transport()
-		out := &site{log: new(syncBuffer), close: transport.CloseIdleConnections, begun: "-f-"}
+		out := &site{log: new(syncBuffer), close: transport.CloseIdleConnections, begun: "-f-", replays: true}
 		c := login.Config{
 			URL: app, Key: []byte("0123456789abcdefghijklmnopqrstuv"),
 			Providers: []login.Provider{providerOf(s), otherProvider()},

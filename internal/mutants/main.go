@@ -14,80 +14,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
+
+	"github.com/doorlatch/login/internal/hostile"
 )
-
-// A mutant is a check, and what the source looks like without it.
-type mutant struct {
-	name, file, with, without string
-	pkg                       string // whose tests must notice
-}
-
-func mutants() []mutant {
-	const root, generic = ".", "./generic"
-	return []mutant{
-		{"state compare", "flow.go", `ok && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1`, `ok && subtle.ConstantTimeCompare(nil, nil) == 1`, root},
-		{"flow expiry", "flow.go", `return f, ok && !f.expired(a.now())`, `return f, ok`, root},
-		{"flow's provider", "exchange.go", `f.provider != p.Name || f.redirectURL != p.RedirectURL`, `false`, root},
-		{"flow's provider name", "exchange.go", `f.provider != p.Name || `, ``, root},
-		{"flow's issuer", "exchange.go", `f.issuer != md.Issuer`, `false`, root},
-		{"finished states", "exchange.go", `if !a.use(f) {`, `if a.use(f); false {`, root},
-		{"iss compare", "exchange.go", `md.Issuer != "" && iss != md.Issuer`, `md.Issuer != "" && iss == "\x00"`, root},
-		{"iss required", "exchange.go", `!present && md.RequireIss`, `!present && false`, root},
-		{"error with a code", "exchange.go", "	if err := callbackError(params); err != nil {\n		return nil, nil, err\n	}\n", "", root},
-		{"repeated parameters", "exchange.go", `len(params[key]) > 1`, `false`, root},
-		{"PKCE verifier", "exchange.go", `oauth2.VerifierOption(f.verifier)`, `oauth2.SetAuthURLParam("x", "y")`, root},
-		{"user ID", "exchange.go", `u == nil || !validID(u.ID)`, `u == nil`, root},
-		{"flow used up", "handlers.go", "	a.cookies.clear(w, a.cookies.flow(f.state)) // used, whatever comes of it\n", "", root},
-		{"same-origin logout", "handlers.go", `err := a.crossSite.Check(&own); err != nil`, `err := a.crossSite.Check(&own); err != nil && false`, root},
-		{"framing", "handlers.go", `!slices.Contains([]string{"", "document"}, r.Header.Get("Sec-Fetch-Dest"))`, `false`, root},
-		{"prefetch", "handlers.go", "	case prefetch(r):\n", "	case false:\n", root},
-		{"no-store on redirects", "handlers.go", "	h.Set(\"Cache-Control\", \"no-store\")\n", "", root},
-		{"no-store on cookies", "cookie.go", "	h.Set(\"Cache-Control\", \"no-store\")\n", "", root},
-		{"absolute expiry", "session.go", `now.Sub(s.began) > a.config.Lifetime || `, ``, root},
-		{"idle expiry", "session.go", `now.Sub(seen) > idle || `, ``, root},
-		{"revoked sessions", "session.go", ` || a.revoked.has(s.id)`, ``, root},
-		{"sessions of missing providers", "session.go", `a.providers[s.user.Provider] == nil || `, ``, root},
-		{"old session ended at login", "session.go", "	a.end(w, r)\n	a.endUnseen", "	a.endUnseen", root},
-		{"token bound to session", "token.go", `r.ok() && id == string(s.id[:])`, `r.ok() && id != ""`, root},
-		{"purpose tag", "record.go", `b[1] != purpose`, `b[1] == 0`, root},
-		{"keys by purpose", "cookie.go", `"doorlatch/login "+string(purpose)+" "+url`, `"doorlatch/login "+url`, root},
-		{"keys by site", "cookie.go", `"doorlatch/login "+string(purpose)+" "+url`, `"doorlatch/login "+string(purpose)`, root},
-		{"encryption", "cookie.go", `sub[:32], sub[32:64]`, `sub[:32], nil`, root},
-		{"fresh store ID", "store.go", `stored.ID, stored.Values = "", values`, `stored.Values = values`, root},
-		{"old record deleted", "store.go", "		setMaxAge(stored, -1)\n", "", root},
-		{"record bound to handle", "store.go", `!ok || s.id != id`, `!ok`, root},
-		{"cross-Auth user", "middleware.go", `v.auth == nil || v.auth == key.auth`, `v.auth == nil || key.auth != nil`, root},
-		{"endless redirects", "handlers.go", `if a.lost(w, r) {`, `if a.lost(w, r) && false {`, root},
-		{"nobody at the gate", "middleware.go", "				a.demandLogin(w, r)\n", "				next.ServeHTTP(w, r)\n", root},
-		{"Allow", "middleware.go", `case !ok(v.user):`, `case !ok(v.user) && false:`, root},
-		{"next: bytes", "next.go", `c <= ' ' || c > '~' || c == '\\'`, `c == 0`, root},
-		{"next: another host", "next.go", `strings.HasPrefix(p, "//") || `, ``, root},
-		{"next: own pages", "next.go", ` || a.owns(p)`, ``, root},
-		{"redirect refusal", "client.go", `resp.StatusCode/100 == 3 && resp.StatusCode != http.StatusNotModified`, `false`, root},
-		{"size limit", "client.go", `left: maxAnswer}`, `left: 1 << 40}`, root},
-		{"https only", "client.go", `!secureURL(r.URL)`, `r.URL.Host == "\x00"`, root},
-		{"token origins", "client.go", `if t.grant.mayReceive(u) {`, `if t.grant.Token != nil {`, root},
-		{"token type", "tokenresponse.go", `!strings.EqualFold(*tokenType, "Bearer")`, `false`, root},
-		{"scrubbed secrets", "errors.go", `if len(s) >= 4 {`, `if false {`, root},
-
-		{"alg list", "generic/idtoken.go", `!slices.Contains(algs, alg)`, `alg == ""`, generic},
-		{"typ", "generic/idtoken.go", `typErr != nil || typ != "" && !strings.EqualFold(typ, "JWT")`, `typErr != nil && typ == ""`, generic},
-		{"nonce", "generic/idtoken.go", `nonce == "" || subtle.ConstantTimeCompare([]byte(got), []byte(nonce)) != 1`, `subtle.ConstantTimeCompare([]byte(got), []byte(got)) != 1`, generic},
-		{"aud", "generic/idtoken.go", `		ClientID:             g.Provider.ClientID,`, `		SkipClientIDCheck: true,`, generic},
-		{"azp", "generic/idtoken.go", `(present || len(aud) > 1) && azp != clientID`, `present && len(aud) > 100 && azp != clientID`, generic},
-		{"sub", "generic/idtoken.go", "		checkSubject(c),\n", "", generic},
-		{"exp", "generic/idtoken.go", `!now.Before(exp.Add(leeway))`, `exp.IsZero()`, generic},
-		{"iat in the future", "generic/idtoken.go", `iat.After(now.Add(leeway))`, `iat.IsZero()`, generic},
-		{"iat in the past", "generic/idtoken.go", `iat.Before(now.Add(-maxAge))`, `maxAge < 0`, generic},
-		{"at_hash", "generic/idtoken.go", `t.VerifyAccessToken(accessToken) != nil`, `t == nil`, generic},
-		{"duplicate claims", "generic/claims.go", `if seen[folded] {`, `if seen[folded] && name == "" {`, generic},
-		{"userinfo sub", "generic/userinfo.go", `err != nil || got != sub`, `err != nil && got != sub`, generic},
-		{"discovered issuer", "generic/discovery.go", `if d.Issuer != p.Issuer {`, `if d.Issuer == "" {`, generic},
-		{"use of a key", "generic/key.go", `w.Use != "" && w.Use != "sig" || `, ``, generic},
-	}
-}
 
 func main() {
 	filter := strings.Join(os.Args[1:], " ")
@@ -100,7 +32,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(2)
 	}
-	if out, err := run(tree, "test", "-count=1", ".", "./generic"); err != nil {
+	if out, err := run(tree, "test", "-count=1", ".", "./generic", switches); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants: the tests fail without any:", out)
 		os.RemoveAll(tree)
 		os.Exit(2)
@@ -123,28 +55,63 @@ func main() {
 	}
 }
 
-// try returns why m counts as alive, "" if a test noticed it.
+// try returns why m counts as alive, "" if all noticed it who should.
 func (m mutant) try(tree string) string {
-	file := filepath.Join(tree, m.file)
-	source, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
+	for _, e := range m.edits {
+		file := filepath.Join(tree, e.file)
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return err.Error()
+		}
+		defer os.WriteFile(file, source, 0o644)
+		if bytes.Count(source, []byte(e.with)) != 1 {
+			return "is not to be found exactly once: " + e.with
+		}
+		mutated := bytes.Replace(source, []byte(e.with), []byte(e.without), 1)
+		if err := os.WriteFile(file, mutated, 0o644); err != nil {
+			return err.Error()
+		}
 	}
-	defer os.WriteFile(file, source, 0o644)
-	if bytes.Count(source, []byte(m.with)) != 1 {
-		return "is not to be found exactly once: " + m.with
-	}
-	mutated := bytes.Replace(source, []byte(m.with), []byte(m.without), 1)
-	if err := os.WriteFile(file, mutated, 0o644); err != nil {
-		return err.Error()
-	}
-	if out, err := run(tree, "build", m.pkg); err != nil {
+	if out, err := run(tree, "build", ".", "./generic"); err != nil {
 		return "does not compile: " + out
 	}
-	if _, err := run(tree, "test", "-vet=off", "-count=1", "-failfast", m.pkg); err == nil {
-		return "SURVIVES"
+	if m.pkg != "" {
+		if _, err := run(tree, "test", "-vet=off", "-count=1", "-failfast", m.pkg); err == nil {
+			return "SURVIVES"
+		}
 	}
-	return ""
+	return m.trySwitches(tree)
+}
+
+// switches is the package of the hostile provider.
+const switches = "./internal/hostile"
+
+// trySwitches wants every switch that names m to notice.
+func (m mutant) trySwitches(tree string) string {
+	var names []string
+	for _, s := range hostile.Switches() {
+		if s.Check == m.name {
+			names = append(names, strings.ReplaceAll(s.Name, " ", "_"))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	pattern := make([]string, len(names))
+	for i, name := range names {
+		pattern[i] = regexp.QuoteMeta(name)
+	}
+	out, _ := run(tree, "test", "-vet=off", "-count=1", "-run", "^TestSwitches$/^("+strings.Join(pattern, "|")+")$", switches)
+	var blind []string
+	for _, name := range names {
+		if !strings.Contains(out, "--- FAIL: TestSwitches/"+name+" (") {
+			blind = append(blind, name)
+		}
+	}
+	if len(blind) == 0 {
+		return ""
+	}
+	return "not noticed by " + strings.Join(blind, "; ")
 }
 
 func run(tree string, args ...string) (string, error) {
