@@ -5,6 +5,7 @@
 
 FUZZTIME ?= 30s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SHADOW = golang.org/x/tools/go/analysis/passes/shadow/cmd/shadow@v0.38.0
 
 .PHONY: all check test interop fuzz mutants api
 
@@ -14,6 +15,7 @@ check:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "run gofmt on: $$unformatted"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	go run $(SHADOW) ./...
 
 test:
 	go test -race -shuffle=on ./...

@@ -28,7 +28,7 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 	switch {
 	case r.Method == http.MethodPost:
 		r.Body = http.MaxBytesReader(w, r.Body, maxCallback)
-		if err := r.ParseForm(); err != nil {
+		if err = r.ParseForm(); err != nil {
 			return nil, errors.New("want a form of at most 8 KiB")
 		}
 		params = r.PostForm

@@ -127,13 +127,13 @@ func New(c Config) (*Auth, error) {
 		c.Lifetime = 24 * time.Hour
 	}
 	a.cookies = newCookies(c.URL, u.Scheme == "https")
-	if err := a.deriveKeys(&c); err != nil {
+	if err = a.deriveKeys(&c); err != nil {
 		return nil, err
 	}
 	if a.pages, err = newPages(c.Pages); err != nil {
 		return nil, err
 	}
-	if err := a.crossSite.AddTrustedOrigin(a.origin); err != nil {
+	if err = a.crossSite.AddTrustedOrigin(a.origin); err != nil {
 		return nil, err
 	}
 	a.finished = newRecentSet(flowLifetime, 1<<16)
@@ -142,7 +142,7 @@ func New(c Config) (*Auth, error) {
 		p := c.newProvider(i)
 		a.order = append(a.order, p)
 		a.providers[p.Name] = p
-		if u, err := url.Parse(p.RedirectURL); err == nil && u.Path != a.base+"/callback/"+p.Name {
+		if u, err = url.Parse(p.RedirectURL); err == nil && u.Path != a.base+"/callback/"+p.Name {
 			a.callbacks[u.Path] = p.Name
 		}
 	}

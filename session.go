@@ -247,8 +247,8 @@ func (a *Auth) cookieSession(r *http.Request, s *session, g *Grant) ([]*http.Coo
 		idTokens = idTokens[:1]
 	}
 	for _, idToken := range idTokens {
-		value, err := a.sealToken(s, newTokenRecord(g, idToken))
-		if err != nil {
+		var value string
+		if value, err = a.sealToken(s, newTokenRecord(g, idToken)); err != nil {
 			return nil, err
 		}
 		jar := append([]*http.Cookie{identity}, a.cookies.split(value, a.maxAge(s))...)

@@ -50,11 +50,9 @@ func (a *Auth) storedSession(r *http.Request, s *session, g *Grant) ([]*http.Coo
 	}
 	values := map[any]any{identityKey: identity}
 	if g.Token != nil {
-		sealed, err := a.sealToken(s, newTokenRecord(g, g.IDToken))
-		if err != nil {
+		if values[tokenKey], err = a.sealToken(s, newTokenRecord(g, g.IDToken)); err != nil {
 			return nil, err
 		}
-		values[tokenKey] = sealed
 	}
 	handle, err := a.toStore(r.Context(), values, a.maxAge(s))
 	if err != nil {

@@ -47,7 +47,7 @@ func repairTokenResponse(resp *http.Response, tokenError func(int, []byte) error
 	}
 	if code != "" {
 		if tokenError != nil && (failed || reported != "") {
-			if err := tokenError(resp.StatusCode, body); err != nil {
+			if err = tokenError(resp.StatusCode, body); err != nil {
 				return nil, err
 			}
 		}

@@ -164,7 +164,7 @@ func TestVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(b, &list); err != nil {
+	if err = json.Unmarshal(b, &list); err != nil {
 		t.Fatal(err)
 	}
 	until := list.Until[facebook.Version]

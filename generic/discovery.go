@@ -57,7 +57,7 @@ func readMetadata(ctx context.Context, p login.Provider, pinned []string) (login
 	if d.Issuer != p.Issuer {
 		return login.Metadata{}, issuerError(p.Issuer, d.Issuer)
 	}
-	if err := d.checkURLs(); err != nil {
+	if err = d.checkURLs(); err != nil {
 		return login.Metadata{}, err
 	}
 	style, err := d.authStyle(p)

@@ -61,11 +61,11 @@ func (f Fields) parse() (paths, error) {
 		{"EmailVerified", f.EmailVerified, &p.emailVerified},
 	} {
 		for _, s := range strings.Fields(field.text) {
-			pointer, err := parsePointer(s)
+			path, err := parsePointer(s)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", "Fields."+field.name, err))
 			}
-			*field.to = append(*field.to, pointer)
+			*field.to = append(*field.to, path)
 		}
 	}
 	if len(p.id) != 1 {

@@ -67,7 +67,7 @@ func verifyIDToken(ctx context.Context, g *login.Grant, keys *keySet, now time.T
 		return nil, payloadError(g)
 	}
 	var payload json.RawMessage
-	if err := t.Claims(&payload); err != nil {
+	if err = t.Claims(&payload); err != nil {
 		return nil, err
 	}
 	c, err := parseClaims(payload)

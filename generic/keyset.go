@@ -198,9 +198,9 @@ func (s *keySet) begin(ctx context.Context) *fetching {
 	s.running = f
 	go func() {
 		defer close(f.done)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
-		keys, fresh, err := fetchKeys(ctx, s.url)
+		keys, fresh, err := fetchKeys(bounded, s.url)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.running, f.err = nil, err

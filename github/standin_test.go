@@ -47,7 +47,7 @@ func TestStandIn(t *testing.T) {
 	}
 	spent := g.Token.RefreshToken
 	g.Token = renewed
-	if err := p.Revoke(t.Context(), g); err != nil {
+	if err = p.Revoke(t.Context(), g); err != nil {
 		t.Error(err)
 	}
 	if problems := gh.Problems(); len(problems) > 0 {

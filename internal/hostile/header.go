@@ -65,20 +65,16 @@ func forged(payload string) string {
 	return b64([]byte(strings.ReplaceAll(string(claims), Ada().ID, mallory)))
 }
 
-// uncanonical spells the same bytes in another way: the bits that are left over
-// in the last character are ignored by lenient decoders.
+// uncanonical spells the header in another way after it was signed: the bits that
+// are left over in the last character are ignored by lenient decoders, and what
+// they decoded is what they verify.
 func uncanonical(t *IDToken) {
 	header := t.Header.json()
 	for len(header)%3 != 1 { // of which two characters are made, with four bits left over
 		header += " "
 	}
 	t.RawHead = header
-	sign := t.Key
-	t.Finish = func(jws string) string {
-		head, rest, _ := strings.Cut(jws, ".")
-		payload, _, _ := strings.Cut(rest, ".")
-		return sign.signInput(t.Alg, head[:len(head)-1]+nextLetter(head[len(head)-1:])+"."+payload)
-	}
+	part(0, func(s string) string { return s[:len(s)-1] + nextLetter(s[len(s)-1:]) })(t)
 }
 
 // nextLetter returns the character of base64url after s.
@@ -102,7 +98,7 @@ func header() []Switch {
 		}},
 		{Name: "alg that the application does not accept", Rules: "D2 T25", Check: "accepted algorithms", Config: pinned("RS256"), Faults: Faults{IDToken: algorithm("PS256", current)}},
 		{Name: "alg missing", Rules: "D2", Faults: Faults{IDToken: field("alg", nil)}},
-		{Name: "alg twice", Rules: "D18", Check: "claims once", Faults: Faults{IDToken: func(t *IDToken) {
+		{Name: "alg twice", Rules: "D18", Faults: Faults{IDToken: func(t *IDToken) {
 			t.RawHead = `{"alg":"none",` + strings.TrimPrefix(t.Header.json(), "{")
 		}}},
 		{Name: "typ of an access token", Rules: "D6", Check: "typ", Faults: Faults{IDToken: field("typ", "at+jwt")}},

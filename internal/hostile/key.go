@@ -85,10 +85,7 @@ func (k Key) Private() Object {
 // algorithms it knows RS256, PS256, ES256, HS256 with the public key as the
 // secret, and none.
 func (k Key) Sign(alg, header, payload string) string {
-	return k.signInput(alg, b64([]byte(header))+"."+b64([]byte(payload)))
-}
-
-func (k Key) signInput(alg, input string) string {
+	input := b64([]byte(header)) + "." + b64([]byte(payload))
 	digest := sha256.Sum256([]byte(input))
 	var sig []byte
 	var err error

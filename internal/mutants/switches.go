@@ -23,6 +23,8 @@ func ofSwitches() []mutant {
 		{"endpoint with our parameters", "", edits{{metadata, `if slices.ContainsFunc(strings.Fields(ownParams), u.Query().Has) {`, `if false {`}}},
 		{"redirects", "", edits{
 			{client, `resp.StatusCode/100 == 3 && resp.StatusCode != http.StatusNotModified`, `false`},
+			{client, `r.URL.String() == t.tokenURL {`, `r.URL.String() == t.tokenURL && resp.StatusCode/100 != 3 {`},
+			{client, `!secureURL(r.URL)`, `r.URL == nil`},
 			{client, `Timeout: timeout, CheckRedirect: noRedirect`, `Timeout: timeout`},
 			{client, `Timeout: c.Timeout, CheckRedirect: noRedirect`, `Timeout: c.Timeout`},
 			{body, `	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }` + "\n", ``},
