@@ -42,7 +42,7 @@ func (a *Auth) localPath(next string) (location string, ok bool) {
 	raw, _, _ := strings.Cut(next, "?")
 	raw, _, _ = strings.Cut(raw, "#")
 	for _, p := range []string{raw, path.Clean(u.Path), removeDots(u.Path), removeDots(raw)} {
-		if strings.HasPrefix(p, "//") || a.owns(p) {
+		if strings.HasPrefix(strings.ReplaceAll(p, `\`, "/"), "//") || a.owns(p) {
 			return "", false
 		}
 	}

@@ -67,7 +67,8 @@ type Config struct {
 	Algorithms []string
 
 	// NoUserInfo leaves the userinfo endpoint alone: everything comes from the
-	// ID token. OIDC only.
+	// ID token. Some servers refuse their own tokens there: dex does when it signs
+	// with anything but RS256. OIDC only.
 	NoUserInfo bool
 
 	// AuthURL and TokenURL are the authorization and the token endpoint.

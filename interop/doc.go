@@ -1,6 +1,7 @@
-// Package interop holds tests of login with software that others have written: a
-// certified OpenID provider, a real browser, and the routers that people mount
-// handlers in. It needs node, npm and Chromium, and installs the provider with
+// Package interop holds tests of login with software that others have written:
+// OpenID providers, a real browser, a URL parser that browsers have, and the routers
+// that people mount handlers in. It needs node, npm and Chromium, and installs the
+// provider that is not written in Go with
 //
 //	npm ci --prefix oidc
 //

@@ -57,7 +57,7 @@ func ofLogin() []mutant {
 		{"nobody at the gate", root, edits{{"middleware.go", "				a.demandLogin(w, r)\n", "				next.ServeHTTP(w, r)\n"}}},
 		{"Allow", root, edits{{"middleware.go", `case !ok(v.user):`, `case !ok(v.user) && false:`}}},
 		{"next: bytes", root, edits{{"next.go", `c <= ' ' || c > '~' || c == '\\'`, `c == 0`}}},
-		{"next: another host", root, edits{{"next.go", `strings.HasPrefix(p, "//") || `, ``}}},
+		{"next: another host", root, edits{{"next.go", "strings.HasPrefix(strings.ReplaceAll(p, `\\`, \"/\"), \"//\") || ", ``}}},
 		{"next: own pages", root, edits{{"next.go", ` || a.owns(p)`, ``}}},
 		{"redirect refusal", root, edits{{"client.go", `resp.StatusCode/100 == 3 && resp.StatusCode != http.StatusNotModified`, `false`}}},
 		{"size limit", root, edits{{"client.go", `left: maxAnswer}`, `left: 1 << 40}`}}},
