@@ -1,13 +1,14 @@
 # make            what every commit must pass
 # make interop    real servers, real browser (needs node, npm, chromium)
 # make fuzz       every fuzz test for FUZZTIME each
+# make hostile    what a hostile provider can do to a login, counted
 # make mutants    takes the security checks out one by one: a test must fail each time
 
 FUZZTIME ?= 30s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 SHADOW = golang.org/x/tools/go/analysis/passes/shadow/cmd/shadow@v0.38.0
 
-.PHONY: all check test interop fuzz mutants api
+.PHONY: all check test hostile interop fuzz mutants api
 
 all: check test
 
@@ -19,6 +20,10 @@ check:
 
 test:
 	go test -race -shuffle=on ./...
+
+hostile:
+	@go test -count=1 -v -run '^(TestSwitches|TestNaive)$$' ./internal/hostile > hostile.log || { grep -A3 -e '--- FAIL' hostile.log; rm hostile.log; exit 1; }
+	@grep -E '^([0-9]+ switches|a naive client)' hostile.log; rm hostile.log
 
 interop:
 	npm ci --prefix interop/oidc

@@ -81,7 +81,7 @@ func claims() []Switch {
 		{Name: "aud of another", Rules: "D8 T28", Module: "invalid-aud", Check: "aud, by both", Faults: Faults{IDToken: claim("aud", "another")}},
 		{Name: "aud that begins like ours", Rules: "D8", Check: "aud, by both", Faults: Faults{IDToken: claim("aud", ClientID+"2")}},
 		{Name: "aud empty", Rules: "D8 T28", Check: "aud, by both", Faults: Faults{IDToken: claim("aud", []string{})}},
-		{Name: "aud missing", Rules: "D8 T28", Check: "aud, by both", Faults: Faults{IDToken: claim("aud", nil)}},
+		{Name: "aud missing", Rules: "D8 T28", Module: "missing-aud", Check: "aud, by both", Faults: Faults{IDToken: claim("aud", nil)}},
 		{Name: "aud ours and another", Rules: "D8 T28", Check: "azp", Faults: Faults{IDToken: claim("aud", []string{ClientID, "another"})}},
 		{Name: "aud ours and another, azp the other", Rules: "D9 T28", Check: "azp", Faults: Faults{IDToken: both(claim("aud", []string{ClientID, "another"}), claim("azp", "another"))}},
 		{Name: "azp of another", Rules: "D9", Check: "azp", Faults: Faults{IDToken: claim("azp", "another")}},

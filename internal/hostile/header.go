@@ -91,7 +91,7 @@ func pinned(algs ...string) func(*generic.Config) {
 func header() []Switch {
 	table := []Switch{
 		{Name: "alg none", Rules: "D3 T25", Module: "idtoken-sig-none", Faults: Faults{IDToken: algorithm("none", current)}},
-		{Name: "alg HS256 with the public key", Rules: "D4 T25", Faults: Faults{IDToken: algorithm("HS256", current)}},
+		{Name: "alg HS256 with the public key", Rules: "D4 T25", Module: "invalid-sig-hs256", Faults: Faults{IDToken: algorithm("HS256", current)}},
 		{Name: "alg that is not in the metadata", Rules: "D2 T25", Check: "accepted algorithms", Faults: Faults{
 			IDToken: both(algorithm("ES256", func(k *Keys) Key { return k.EC }), field("kid", "ec")),
 			Keys:    func(a *Answer) { publish(a, a.Keys.Current.JWK, a.Keys.EC.JWK) },
