@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -40,5 +41,28 @@ func TestReasonsExplained(t *testing.T) {
 	}
 	if found < 25 {
 		t.Errorf("found %d reasons only", found)
+	}
+}
+
+// The tests that SECURITY.md names are there.
+func TestThreatsHaveTests(t *testing.T) {
+	var sources strings.Builder
+	for _, pattern := range []string{"*_test.go", "*/*_test.go", "*/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			sources.WriteString(read(t, file))
+		}
+	}
+	names := regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`).FindAllString(read(t, "SECURITY.md"), -1)
+	for _, name := range names {
+		if !strings.Contains(sources.String(), "func "+name+"(") {
+			t.Errorf("%s is no test", name)
+		}
+	}
+	if len(names) < 50 {
+		t.Errorf("found %d tests only", len(names))
 	}
 }
