@@ -47,6 +47,18 @@ func newClient(base *http.Client, p *Provider, tokenURL string) *http.Client {
 	return &http.Client{Transport: t, Timeout: timeout, CheckRedirect: noRedirect}
 }
 
+// bounded returns rt with a limit for handshakes, which net/http lets go on when
+// the request that wanted them has ended.
+func bounded(rt http.RoundTripper) http.RoundTripper {
+	t, ok := rt.(*http.Transport)
+	if !ok || t.TLSHandshakeTimeout != 0 {
+		return rt
+	}
+	t = t.Clone()
+	t.TLSHandshakeTimeout = providerTimeout
+	return t
+}
+
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // transport bounds what one request to a provider can cost and reveal.

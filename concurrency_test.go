@@ -148,6 +148,9 @@ func TestClientLeaves(t *testing.T) {
 						t.Errorf("it took %v, want no time", took)
 					}
 					s.leftNothing(w)
+					if log := s.log.String(); log != "" {
+						t.Errorf("got the log %q about somebody who left, want none", log)
+					}
 					if n := len(records(t, dir)); n != 0 {
 						t.Errorf("got %d records in the store, want none", n)
 					}

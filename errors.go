@@ -229,6 +229,8 @@ func wantsPage(r *http.Request) bool {
 func (a *Auth) logFailure(r *http.Request, f *failure, status int) {
 	level := slog.LevelWarn
 	switch {
+	case r.Context().Err() != nil: // whoever asked has gone
+		level = slog.LevelDebug
 	case status >= 500:
 		level = slog.LevelError
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed, f.reason == "login_required" && f.provider == nil:

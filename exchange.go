@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -17,6 +18,8 @@ import (
 const (
 	maxCallback  = 8 << 10 // bytes of a callback's parameters
 	maxCodeBytes = 4 << 10
+
+	callbackTimeout = 10 * time.Second // for a form to arrive
 )
 
 // callbackParams returns the parameters of r. None that matters may come twice
@@ -28,8 +31,12 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 	switch {
 	case r.Method == http.MethodPost:
 		r.Body = http.MaxBytesReader(w, r.Body, maxCallback)
-		if err = r.ParseForm(); err != nil {
-			return nil, errors.New("want a form of at most 8 KiB")
+		c := http.NewResponseController(w)
+		c.SetReadDeadline(time.Now().Add(callbackTimeout)) // where that is possible
+		err = r.ParseForm()
+		c.SetReadDeadline(time.Time{})
+		if err != nil {
+			return nil, errors.New("want a form of at most 8 KiB within 10 seconds")
 		}
 		params = r.PostForm
 	case len(r.URL.RawQuery) > maxCallback:

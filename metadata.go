@@ -51,6 +51,7 @@ func (c *Config) newProvider(i int) *provider {
 	for _, client := range []*http.Client{c.Client, p.Client} {
 		if client != nil {
 			copied := *client
+			copied.Transport = bounded(client.Transport)
 			p.base = &copied
 		}
 	}

@@ -386,3 +386,28 @@ func TestNoGoroutineLeft(t *testing.T) {
 		}
 	}
 }
+
+// A transport of the application's that has no limit for handshakes gets one:
+// net/http lets them go on when nobody waits for them any more.
+func TestHandshakesEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(t, "plain", func(c *login.Config) {
+			endless := c.Client.Transport.(*http.Transport).Clone()
+			endless.TLSHandshakeTimeout = 0
+			c.Client = &http.Client{Transport: endless}
+		})
+		s.network[tokenHost].set(&fault{raw: func(c *conn) { io.Copy(io.Discard, c) }})
+		for range 3 {
+			w := httptest.NewRecorder()
+			s.app.ServeHTTP(w, s.callback(t.Context()))
+			if w.Code != http.StatusGatewayTimeout {
+				t.Errorf("got status %d, want 504", w.Code)
+			}
+		}
+		time.Sleep(time.Minute)
+		if n := s.busy(); n != 0 {
+			t.Errorf("%d handshakes go on", n)
+		}
+		s.network[tokenHost].set(nil)
+	})
+}
