@@ -35,12 +35,23 @@ func TestRequireAnonymous(t *testing.T) {
 		{"fetch", func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "cors") }, 401},
 		{"same-origin fetch", func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "same-origin") }, 401},
 		{"image", func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "no-cors") }, 401},
+		{"image by its destination", func(r *http.Request) {
+			r.Header.Set("Sec-Fetch-Mode", "no-cors")
+			r.Header.Set("Sec-Fetch-Dest", "image")
+		}, 401},
 		{"WebSocket", func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "websocket") }, 401},
+		{"WebSocket of an old browser", func(r *http.Request) {
+			r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"x"}}
+		}, 401},
+		{"EventSource of an old browser", func(r *http.Request) { r.Header = http.Header{"Accept": {"text/event-stream"}} }, 401},
 		{"EventSource", func(r *http.Request) {
 			r.Header.Set("Sec-Fetch-Mode", "cors")
 			r.Header.Set("Accept", "text/event-stream")
 		}, 401},
 		{"prefetch", func(r *http.Request) { r.Header.Set("Sec-Purpose", "prefetch") }, 401},
+		{"prerender", func(r *http.Request) { r.Header.Set("Sec-Purpose", "prefetch;prerender") }, 401},
+		{"old prefetch", func(r *http.Request) { r.Header.Set("Purpose", "prefetch") }, 401},
+		{"older prefetch", func(r *http.Request) { r.Header = http.Header{"Accept": {"text/html"}, "X-Moz": {"prefetch"}} }, 401},
 		{"HEAD", func(r *http.Request) { r.Method = "HEAD"; r.Header.Del("Sec-Fetch-Mode") }, 401},
 		{"PUT without metadata", func(r *http.Request) { r.Method = "PUT"; r.Header.Del("Sec-Fetch-Mode") }, 401},
 	} {

@@ -43,20 +43,30 @@ func TestSessionExpires(t *testing.T) {
 		{"not used", time.Hour, 20 * time.Minute, []time.Duration{21 * time.Minute}, false},
 		{"not used any more", time.Hour, 20 * time.Minute, []time.Duration{15 * time.Minute, 36 * time.Minute}, false},
 		{"from the future", time.Hour, 0, []time.Duration{-2 * time.Minute}, false},
+		{"from the near future", time.Hour, 0, []time.Duration{-30 * time.Second}, true},
+		{"last seen in the future", time.Hour, 20 * time.Minute, []time.Duration{15 * time.Minute, 13 * time.Minute}, false},
+		{"last seen in the near future", time.Hour, 20 * time.Minute, []time.Duration{15 * time.Minute, 14*time.Minute + 30*time.Second}, true},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Lifetime, c.Idle = tt.lifetime, tt.idle })
-			b := jarOf(t, s)
-			now := time.Now()
-			got := false
-			for _, after := range tt.visits {
-				s.auth.SetNow(func() time.Time { return now.Add(after) })
-				got = loggedIn(t, s, b)
-			}
-			if got != tt.want {
-				t.Errorf("logged in: %v, want %v", got, tt.want)
-			}
-		})
+		for _, kind := range []string{"cookies", "store"} {
+			t.Run(tt.name+"/"+kind, func(t *testing.T) {
+				_, s := newLogin(t, func(c *login.Config, _ *login.Provider) {
+					c.Lifetime, c.Idle = tt.lifetime, tt.idle
+					if kind == "store" { // whose records last longer
+						c.Store, _ = fileStore(t)
+					}
+				})
+				b := jarOf(t, s)
+				now := time.Now()
+				got := false
+				for _, after := range tt.visits {
+					s.auth.SetNow(func() time.Time { return now.Add(after) })
+					got = loggedIn(t, s, b)
+				}
+				if got != tt.want {
+					t.Errorf("logged in: %v, want %v", got, tt.want)
+				}
+			})
+		}
 	}
 }
 
@@ -474,6 +484,39 @@ func TestUserTooLarge(t *testing.T) {
 	resp, _ := b.open(s.URL + "/login/fake")
 	if resp.StatusCode != 500 || loggedIn(t, s, b) || !strings.Contains(s.log.String(), "bytes too many") {
 		t.Errorf("got status %d, log %s", resp.StatusCode, s.log)
+	}
+}
+
+// T22b, H6: as much of a user is kept as a Set-Cookie line of 4096 bytes holds, and
+// no more.
+func TestUserAtTheLimit(t *testing.T) {
+	size := 0
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) {
+		c.OnLogin = func(r *http.Request, u *login.User, g *login.Grant) error {
+			u.Extra = map[string]string{"x": strings.Repeat("x", size)}
+			return nil
+		}
+	})
+	line := func() (n int, kept bool) {
+		b := newBrowser(t)
+		resp, _ := b.step(b.callbackURL(s, "fake"))
+		for _, line := range resp.Header["Set-Cookie"] {
+			n = max(n, len(line))
+		}
+		return n, loggedIn(t, s, b)
+	}
+	fits, not := 0, 4096
+	for longest := 0; not-fits > 1; {
+		size = (fits + not) / 2
+		n, kept := line()
+		if kept {
+			fits, longest = size, n
+		} else {
+			not = size
+		}
+		if kept && n > 4096 || not-fits == 1 && longest < 4096-24 { // sealing makes steps of up to 8 bytes, twice encoded
+			t.Errorf("an Extra of %d bytes: the longest Set-Cookie line has %d bytes, kept %v", size, n, kept)
+		}
 	}
 }
 
