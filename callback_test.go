@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/doorlatch/login"
@@ -183,5 +184,31 @@ func TestBouncingProvider(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// T62: where the provider sends people straight back to a page that needs a login,
+// they end on a page that says so, and can try again a little later.
+func TestProviderGoesInCircles(t *testing.T) {
+	now := time.Now()
+	f, s := newLogin(t)
+	s.auth.SetNow(func() time.Time { return now })
+	f.hook = func(step string, w http.ResponseWriter, r *http.Request) bool {
+		http.Redirect(w, r, s.URL+"/me", http.StatusFound)
+		return true
+	}
+	b, requests := newBrowser(t), 0
+	b.CheckRedirect = func(*http.Request, []*http.Request) error { requests++; return nil }
+	resp, page := b.open(s.URL + "/me")
+	if resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(page, "Too many logins at once") || requests > 20 {
+		t.Errorf("got status %d after %d redirects, want 429 and a page: %s", resp.StatusCode, requests, page)
+	}
+	if !strings.Contains(s.log.String(), "reason=too_many_logins") {
+		t.Errorf("got the log %s, want a line with the reason", s.log)
+	}
+	f.hook = nil
+	now = now.Add(6 * time.Second)
+	if resp, page := b.open(s.URL + "/me"); resp.StatusCode != http.StatusOK {
+		t.Errorf("later: got status %d, want 200: %s", resp.StatusCode, page)
 	}
 }

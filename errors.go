@@ -167,6 +167,8 @@ func (f *failure) sentence() (title, message string) {
 		return "Login is not possible right now", who + " did not answer as expected. Please try again in a moment."
 	case f.reason == lostSession:
 		return "Your login got lost", "You logged in a moment ago, but we cannot find your session. Please try again. If it happens again, the fault is probably ours."
+	case f.status == http.StatusTooManyRequests:
+		return "Too many logins at once", who + " keeps sending you back without logging you in, or many pages want you to log in at once. Please try again in a moment."
 	case f.status == http.StatusNotFound:
 		return "Page not found", "There is no such page."
 	case f.status == http.StatusServiceUnavailable:
@@ -221,7 +223,7 @@ func wantsPage(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode == "navigate" && !prefetch(r)
 	}
-	return strings.Contains(r.Header.Get("Accept"), "text/html")
+	return strings.Contains(r.Header.Get("Accept"), "text/html") && !scripted(r)
 }
 
 // logFailure writes the one line about a failed request: its reason codes are an

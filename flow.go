@@ -175,29 +175,53 @@ func (a *Auth) sessionBytes(r *http.Request) int {
 // with a new one of the given size (0: there is none), and not so many that
 // together with the session they exceed what proxies accept in a request.
 func (a *Auth) evictFlows(w http.ResponseWriter, r *http.Request, session, size int) {
-	type open struct {
-		name  string
-		size  int
-		began time.Time
-	}
-	var flows []open
-	a.cookies.each(r, a.cookies.flowPrefix(), func(name, value string) {
-		if len(flows) == 4*maxFlows { // more than we ever set: not worth a look
-			return
-		}
-		f, ok := a.openFlow(name, value)
-		if !ok || a.finished.has(f.key()) {
-			f = new(flow) // the zero time: older than all others
-		}
-		flows = append(flows, open{name, len(name) + len("=") + len(value) + len("; "), f.began})
-	})
-	slices.SortStableFunc(flows, func(x, y open) int { return y.began.Compare(x.began) })
+	flows := a.flowCookies(r)
+	slices.SortStableFunc(flows, func(x, y flowCookie) int { return y.began.Compare(x.began) })
 	room := min(maxFlowBytes, maxCookieBytes-session) - size
 	for i, f := range flows {
 		if room -= f.size; i+1 >= maxFlows || room < 0 || f.began.IsZero() {
 			a.cookies.clear(w, f.name)
 		}
 	}
+}
+
+// A flowCookie is one of those in a request. It began at the zero time, before all
+// others, if it is of no use any more.
+type flowCookie struct {
+	name  string
+	size  int
+	began time.Time
+}
+
+func (a *Auth) flowCookies(r *http.Request) []flowCookie {
+	var flows []flowCookie
+	a.cookies.each(r, a.cookies.flowPrefix(), func(name, value string) {
+		if len(flows) == 4*maxFlows { // more than we ever set: not worth a look
+			return
+		}
+		f, ok := a.openFlow(name, value)
+		if !ok || a.finished.has(f.key()) {
+			f = new(flow)
+		}
+		flows = append(flows, flowCookie{name, len(name) + len("=") + len(value) + len("; "), f.began})
+	})
+	return flows
+}
+
+// loopTime is how quickly a browser has to begin as many logins as it may have
+// open for that to be no person, but a provider that sends people back to where
+// they came from.
+const loopTime = 5 * time.Second
+
+// looping reports whether the browser of r goes around in a circle.
+func (a *Auth) looping(r *http.Request) bool {
+	recent := 0
+	for _, f := range a.flowCookies(r) {
+		if a.now().Sub(f.began) < loopTime {
+			recent++
+		}
+	}
+	return recent >= maxFlows
 }
 
 // openFlow opens a flow cookie.

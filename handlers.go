@@ -112,6 +112,11 @@ func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next s
 		a.fail(w, r, &failure{kind: ErrProvider, reason: "discovery_failed", provider: p, next: next, err: err})
 		return
 	}
+	if a.looping(r) {
+		a.fail(w, r, &failure{status: http.StatusTooManyRequests, reason: "too_many_logins", provider: p, next: next,
+			err: errors.New("the browser has just begun several logins; does the provider send it back to a page that needs one?")})
+		return
+	}
 	f := newFlow(&p.Provider, md, next, a.now())
 	if err := a.keepFlow(w, r, &p.Provider, f); err != nil {
 		a.fail(w, r, &failure{reason: "flow_not_kept", provider: p, next: next, err: err})
@@ -206,7 +211,11 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 	}
 	own := *r
 	_, own.Host, _ = strings.Cut(a.origin, "://") // not what the request says
-	if err := a.crossSite.Check(&own); err != nil {
+	err := a.crossSite.Check(&own)
+	if o := r.Header.Get("Origin"); err == nil && o != "" && o != a.origin && r.Header.Get("Sec-Fetch-Site") == "" {
+		err = errors.New("the request comes from another origin") // Check compares hosts only, and not http with https
+	}
+	if err != nil {
 		a.fail(w, r, &failure{status: http.StatusForbidden, reason: "cross_origin", err: err})
 		return
 	}
@@ -252,10 +261,16 @@ func prefetch(r *http.Request) bool {
 	return false
 }
 
+// scripted reports whether a library of JavaScript says that it sends r. Android's
+// web views put another value there, and it is a person who sends theirs.
+func scripted(r *http.Request) bool {
+	return r.Header.Get("X-Requested-With") == "XMLHttpRequest"
+}
+
 // navigation reports whether r is a browser opening a page, as opposed to a
 // program, or a script on a page, that could do nothing with HTML.
 func navigation(r *http.Request) bool {
-	if prefetch(r) {
+	if prefetch(r) || scripted(r) {
 		return false
 	}
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {

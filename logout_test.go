@@ -67,6 +67,8 @@ func TestLogoutMatrix(t *testing.T) {
 		{"another site", "POST", "/logout", "Origin: https://evil.example.test", false},
 		{"another site which Host names", "POST", "/logout", "Origin: https://evil.example.test|Host: evil.example.test", false},
 		{"another site which a proxy names", "POST", "/logout", "Origin: https://evil.example.test|X-Forwarded-Host: evil.example.test|Forwarded: host=evil.example.test", false},
+		{"our host without TLS", "POST", "/logout", "Origin: http://app.example.test", false},
+		{"our host without TLS, which Host names", "POST", "/logout", "Origin: http://app.example.test|Host: app.example.test", false},
 		{"another port", "POST", "/logout", "Origin: https://app.example.test:8443", false},
 		{"a sub-domain", "POST", "/logout", "Origin: https://x.app.example.test", false},
 		{"the domain above", "POST", "/logout", "Origin: https://example.test", false},

@@ -179,6 +179,10 @@ func (a *Auth) CallbackURL(provider string) string {
 // the logged-in user, if there is one, in the context: see [UserFrom]. It never
 // calls a provider and never turns anybody away; for that there is [Auth.Require].
 //
+// Where a cookie is set, the answer gets Cache-Control: no-store; whatever of next
+// takes that away again, as [http.FileServer] does when it answers 404, should not be
+// cached by other means either.
+//
 // Answers to people who are logged in vary by Cookie, so that no cache shows them
 // to others. A cached page for the others may be shown to people who are logged
 // in, unless the application says Vary: Cookie there, too.

@@ -32,6 +32,12 @@ func TestRequireAnonymous(t *testing.T) {
 		{"old XHR", func(r *http.Request) {
 			r.Header = http.Header{"Accept": {"*/*"}, "X-Requested-With": {"XMLHttpRequest"}}
 		}, 401},
+		{"old XHR that takes HTML", func(r *http.Request) {
+			r.Header = http.Header{"Accept": {"text/html, */*"}, "X-Requested-With": {"XMLHttpRequest"}}
+		}, 401},
+		{"web view of Android", func(r *http.Request) {
+			r.Header = http.Header{"Accept": {"text/html, */*"}, "X-Requested-With": {"com.example.app"}}
+		}, 303},
 		{"fetch", func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "cors") }, 401},
 		{"same-origin fetch", func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "same-origin") }, 401},
 		{"image", func(r *http.Request) { r.Header.Set("Sec-Fetch-Mode", "no-cors") }, 401},

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -81,23 +82,29 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
 	return s, nil
 }
 
+// maxHandles is how many records of the Store one request may ask for.
+const maxHandles = 3
+
 // eachIdentity calls f with every value of the identity cookie until it returns
 // true. Of cookies with one name, the one that opens counts: anybody who may set
-// cookies for the domain can add some that do not. With a Store, that is the
-// first with our seal, or a thousand copies of one would mean a thousand lookups.
+// cookies for the domain can add some that do not. With a Store, those are called
+// for that have our seal and different sessions, but not many, or a thousand
+// cookies would mean a thousand lookups.
 func (a *Auth) eachIdentity(r *http.Request, f func(value string) bool) {
 	done := false
+	var asked [][16]byte
 	a.cookies.each(r, a.cookies.base, func(name, value string) {
 		if done || name != a.cookies.base || len(value) > maxSetCookie {
 			return
 		}
 		if a.config.Store != nil {
-			_, _, done = a.openHandle(value)
-			if !done {
+			id, _, ok := a.openHandle(value)
+			if !ok || len(asked) == maxHandles || slices.Contains(asked, id) || a.revoked.has(id) {
 				return
 			}
+			asked = append(asked, id)
 		}
-		done = f(value) || done
+		done = f(value)
 	})
 }
 

@@ -44,7 +44,7 @@ func (h header) WriteHeader(int)             {}
 // storedSession saves s and the token of g as a new record and returns the
 // cookie that holds its handle.
 func (a *Auth) storedSession(r *http.Request, s *session, g *Grant) ([]*http.Cookie, error) {
-	identity, err := a.identities.seal(a.cookies.base, s.record())
+	identity, err := a.identities.seal(storeName, s.record()) // which opens as no cookie
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (a *Auth) openStored(r *http.Request, value string) (*session, error) {
 		return nil, err
 	}
 	sealed, _ := stored.Values[identityKey].(string)
-	b, ok := a.identities.open(a.cookies.base, sealed)
+	b, ok := a.identities.open(storeName, sealed)
 	if !ok {
 		return nil, nil
 	}

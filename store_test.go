@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -145,10 +146,11 @@ func TestStoreSeesNoForeignID(t *testing.T) {
 	}
 }
 
-// spyStore counts lookups and can be broken.
+// spyStore counts lookups, remembers what was saved and can be broken.
 type spyStore struct {
 	sessions.Store
 	loads atomic.Int64
+	saved atomic.Value // the identity in the last record
 	down  atomic.Bool
 	err   error
 }
@@ -167,6 +169,7 @@ func (s *spyStore) Save(r *http.Request, w http.ResponseWriter, session *session
 	if s.down.Load() {
 		return s.err
 	}
+	s.saved.Store(fmt.Sprint(session.Values["identity"]))
 	return s.Store.Save(r, w, session)
 }
 
@@ -316,6 +319,71 @@ func TestStoreIsAskedOnce(t *testing.T) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		if n := store.loads.Load() - before; n > 3 {
 			t.Errorf("%T: got %d lookups", h, n)
+		}
+	}
+}
+
+// T24 with a Store: cookies that somebody tossed in, of sessions that have ended,
+// hide nobody's own, and a logout ends all that are there.
+func TestStoreBehindDeadHandles(t *testing.T) {
+	files, dir := fileStore(t)
+	_, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = files })
+	value := func(end bool) (name, value string) {
+		b := jarOf(t, s)
+		for name, value = range b.cookies(s.URL) {
+		}
+		if end {
+			r, _ := http.NewRequest("POST", s.URL+"/logout", nil)
+			b.send(r)
+		}
+		return name, value
+	}
+	name, own := value(false)
+	tossed := ""
+	for range 3 {
+		_, dead := value(true)
+		tossed += name + "=" + dead + "; " + name + "=" + dead + "; "
+	}
+	ask := func(method, path string) int {
+		r := httptest.NewRequest(method, path, nil)
+		r.Header.Set("Cookie", tossed+name+"="+own)
+		w := httptest.NewRecorder()
+		s.Config.Handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	if got := ask("GET", "/me"); got != http.StatusOK {
+		t.Errorf("got status %d, want 200", got)
+	}
+	if got := ask("POST", "/logout"); got != http.StatusSeeOther {
+		t.Errorf("logout: got status %d, want 303", got)
+	}
+	if got := ask("GET", "/me"); got != http.StatusUnauthorized {
+		t.Errorf("after the logout: got status %d, want 401", got)
+	}
+	if left := records(t, dir); len(left) > 0 {
+		t.Errorf("got %d records in the store, want none", len(left))
+	}
+}
+
+// What a Store holds of a session opens as no cookie, not even at a site without a
+// Store.
+func TestStoredIdentityIsNoCookie(t *testing.T) {
+	files, _ := fileStore(t)
+	store := &spyStore{Store: files}
+	f, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	cookies := jarOf(t, s).cookies(s.URL)
+	stored, _ := store.saved.Load().(string)
+	bare, err := login.New(login.Config{URL: s.URL, Key: testKey, Providers: []login.Provider{f.provider("fake")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range cookies {
+		r := httptest.NewRequest("GET", "/me", nil)
+		r.AddCookie(&http.Cookie{Name: name, Value: stored})
+		w := httptest.NewRecorder()
+		bare.Require(http.NotFoundHandler()).ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized || stored == "" {
+			t.Errorf("got status %d for %q, want 401", w.Code, stored)
 		}
 	}
 }
