@@ -163,7 +163,7 @@ func TestForeignIdentityIgnored(t *testing.T) {
 	}
 	for _, credentials := range []string{"Bearer ACCESS-CANARY", "Basic YWRhOmFkYQ==", "Bearer", "bearer  ", "Bearer \x00", "Negotiate x", strings.Repeat("A", 64<<10)} {
 		r.Header.Set("Authorization", credentials)
-		r := r.WithContext(ctx)
+		r = r.WithContext(ctx)
 		r.URL.User = url.UserPassword("ada", "ada")
 		s.auth.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if u := login.UserFrom(r.Context()); u != nil {

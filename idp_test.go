@@ -63,11 +63,11 @@ var authority = sync.OnceValue(func() certificates {
 		if parent == nil {
 			parent = leaf
 		}
-		der, err := x509.CreateCertificate(rand.Reader, leaf, parent, key.Public(), key)
-		if err != nil {
-			panic(err)
+		signed, failed := x509.CreateCertificate(rand.Reader, leaf, parent, key.Public(), key)
+		if failed != nil {
+			panic(failed)
 		}
-		return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+		return tls.Certificate{Certificate: [][]byte{signed}, PrivateKey: key}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
 	if err != nil {

@@ -388,6 +388,33 @@ func TestStoredIdentityIsNoCookie(t *testing.T) {
 	}
 }
 
+// Sessions that have ended elsewhere cost three lookups, however many there are.
+func TestStoreIsAskedForFew(t *testing.T) {
+	files, _ := fileStore(t)
+	store := &spyStore{Store: files}
+	f, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	replica, err := login.New(login.Config{URL: s.URL, Key: testKey, Providers: []login.Provider{f.provider("fake")}, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookies := ""
+	for range 5 {
+		b := jarOf(t, s)
+		for name, value := range b.cookies(s.URL) {
+			cookies += name + "=" + value + "; "
+		}
+		r, _ := http.NewRequest("POST", s.URL+"/logout", nil)
+		b.send(r)
+	}
+	before := store.loads.Load()
+	r := httptest.NewRequest("GET", "/me", nil)
+	r.Header.Set("Cookie", cookies)
+	replica.Require(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+	if n := store.loads.Load() - before; n != 3 {
+		t.Errorf("got %d lookups, want 3", n)
+	}
+}
+
 // B14, T19: where the callback is a POST from another site, which the session's
 // cookies do not accompany, the session of before ends all the same.
 func TestFormPostEndsOldSession(t *testing.T) {

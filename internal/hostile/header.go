@@ -21,7 +21,6 @@ func algorithm(alg string, key func(*Keys) Key) func(*IDToken) {
 }
 
 func current(k *Keys) Key  { return k.Current }
-func next(k *Keys) Key     { return k.Next }
 func thiefKey(k *Keys) Key { return k.Thief }
 
 // signedBy signs with a key of somebody else, in the name of ours, and points to

@@ -119,7 +119,8 @@ func (p *Provider) secret(s string) string {
 func (p *Provider) newSecret(kind string) string { return p.secret(kind + "-" + rand.Text()) }
 
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	step, answer := "", func(*http.Request) *Answer { return nil }
+	var step string
+	var answer func(*http.Request) *Answer
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
 		step, answer = "discovery", p.discovery
