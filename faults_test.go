@@ -29,6 +29,7 @@ type fault struct {
 	status  int           // what people get then
 	took    time.Duration // until then
 	lingers bool          // until dialTimeout
+	most    int           // bytes of the answer that are read, if more than 1.5 MiB
 }
 
 // requests is how many arrive where the fault is.
@@ -143,7 +144,7 @@ func broken() []fault {
 		{name: "header hangs", status: 504, took: patience, answer: raw("", hang)},
 		{name: "half a header hangs", status: 504, took: patience, answer: raw(head, hang)},
 		{name: "a byte of header per second", status: 504, took: patience, answer: raw(head+"X-Slow: ", repeat("x", time.Second))},
-		{name: "endless header", status: 502, answer: raw(head+"X-Endless: ", repeat(spaces, 0))},
+		{name: "endless header", status: 502, most: 11 << 20 /* net/http reads 10 */, answer: raw(head+"X-Endless: ", repeat(spaces, 0))},
 		{name: "reset in the header", status: 502, answer: raw(head+"X-Half", reset)},
 		{name: "hangs up in the header", status: 502, answer: raw(head+"X-Half", hangUp)},
 		{name: "nothing, then reset", status: 502, answer: raw("", reset)},
