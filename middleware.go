@@ -72,8 +72,9 @@ type Config struct {
 	Store sessions.Store
 
 	// Client reaches the providers: through a proxy, say. Of it, Transport and a
-	// Timeout below 10 seconds are used; CheckRedirect and Jar are not. If nil, it
-	// is http.DefaultTransport.
+	// Timeout below 10 seconds are used; CheckRedirect and Jar are not. A copy of an
+	// [http.Transport] without TLSHandshakeTimeout is used with one of 10 seconds.
+	// If nil, it is http.DefaultTransport.
 	Client *http.Client
 
 	// Logger gets a line for every failed request, with the provider, a reason
