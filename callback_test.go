@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -190,25 +191,74 @@ func TestBouncingProvider(t *testing.T) {
 // T62: where the provider sends people straight back to a page that needs a login,
 // they end on a page that says so, and can try again a little later.
 func TestProviderGoesInCircles(t *testing.T) {
-	now := time.Now()
-	f, s := newLogin(t)
-	s.auth.SetNow(func() time.Time { return now })
-	f.hook = func(step string, w http.ResponseWriter, r *http.Request) bool {
-		http.Redirect(w, r, s.URL+"/me", http.StatusFound)
-		return true
+	for _, length := range []int{0, 200, 900} {
+		now := time.Now()
+		f, s := newLogin(t)
+		s.auth.SetNow(func() time.Time { return now })
+		page := s.URL + "/me?" + strings.Repeat("x", length)
+		f.hook = func(step string, w http.ResponseWriter, r *http.Request) bool {
+			http.Redirect(w, r, page, http.StatusFound)
+			return true
+		}
+		b, requests := newBrowser(t), 0
+		b.CheckRedirect = func(*http.Request, []*http.Request) error { requests++; return nil }
+		resp, text := b.open(page)
+		if resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(text, "Too many logins at once") ||
+			resp.Header.Get("Retry-After") == "" || requests > 20 {
+			t.Errorf("%d bytes: got status %d after %d redirects, want 429 and a page: %s", length, resp.StatusCode, requests, text)
+		}
+		if !strings.Contains(s.log.String(), "reason=too_many_logins") {
+			t.Errorf("got the log %s, want a line with the reason", s.log)
+		}
+		f.hook = nil
+		now = now.Add(3 * time.Second)
+		if resp, text := b.open(page); resp.StatusCode != http.StatusOK {
+			t.Errorf("%d bytes, later: got status %d, want 200: %s", length, resp.StatusCode, text)
+		}
 	}
-	b, requests := newBrowser(t), 0
-	b.CheckRedirect = func(*http.Request, []*http.Request) error { requests++; return nil }
-	resp, page := b.open(s.URL + "/me")
-	if resp.StatusCode != http.StatusTooManyRequests || !strings.Contains(page, "Too many logins at once") || requests > 20 {
-		t.Errorf("got status %d after %d redirects, want 429 and a page: %s", resp.StatusCode, requests, page)
-	}
-	if !strings.Contains(s.log.String(), "reason=too_many_logins") {
-		t.Errorf("got the log %s, want a line with the reason", s.log)
-	}
-	f.hook = nil
-	now = now.Add(6 * time.Second)
-	if resp, page := b.open(s.URL + "/me"); resp.StatusCode != http.StatusOK {
-		t.Errorf("later: got status %d, want 200: %s", resp.StatusCode, page)
+}
+
+// What somebody did who left before the answer is in the log all the same, unless
+// it is that they left; and so is a provider for which the application did not
+// wait.
+func TestLogOfThoseWhoLeave(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	late, stop := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer stop()
+	for name, tt := range map[string]struct {
+		ctx   context.Context
+		query string
+		want  string
+	}{
+		"a callback of nobody":             {ended, "state=x", "level=WARN"},
+		"a login that was broken off":      {ended, "", ""},
+		"a login that took too long to us": {late, "", "level=ERROR"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s := newLogin(t)
+			b := newBrowser(t)
+			callback, err := url.Parse(b.callbackURL(s, "fake"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.query != "" {
+				callback.RawQuery = tt.query
+			}
+			r := navigationTo(callback.String())
+			for name, value := range b.cookies(s.URL) {
+				r.AddCookie(&http.Cookie{Name: name, Value: value})
+			}
+			s.auth.ServeHTTP(httptest.NewRecorder(), r.WithContext(tt.ctx))
+			got := ""
+			for line := range strings.Lines(s.log.String()) {
+				if strings.Contains(line, "request failed") && !strings.Contains(line, "level=DEBUG") {
+					got += line
+				}
+			}
+			if !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
+				t.Errorf("got the log %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -47,9 +47,9 @@ func newClient(base *http.Client, p *Provider, tokenURL string) *http.Client {
 	return &http.Client{Transport: t, Timeout: timeout, CheckRedirect: noRedirect}
 }
 
-// bounded returns rt with a limit for handshakes, which net/http lets go on when
-// the request that wanted them has ended.
-func bounded(rt http.RoundTripper) http.RoundTripper {
+// withHandshakeTimeout returns rt with a limit for TLS handshakes, which net/http
+// lets go on when the request that wanted them has ended.
+func withHandshakeTimeout(rt http.RoundTripper) http.RoundTripper {
 	t, ok := rt.(*http.Transport)
 	if !ok || t.TLSHandshakeTimeout != 0 {
 		return rt

@@ -40,8 +40,8 @@ var (
 
 // An Error is a failed request, as [Config.OnError] gets it. Its text is for logs,
 // and holds no secret. It wraps one of the Err variables, unless there is no such
-// page, the method or the sender of the request is wrong, or the fault is on this
-// side: then Status tells.
+// page, the method or the sender of the request is wrong, there were too many, or
+// the fault is on this side: then Status tells.
 type Error struct {
 	Status         int    // of the built-in answer
 	Reason         string // code, as in the log; the README lists them
@@ -190,7 +190,7 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Cookie realm="`+a.origin+`"`) // RFC 9110 section 11.6.1 wants one
 	}
-	if status == http.StatusServiceUnavailable {
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		h.Set("Retry-After", "5")
 	}
 	title, message := f.sentence()
@@ -231,7 +231,7 @@ func wantsPage(r *http.Request) bool {
 func (a *Auth) logFailure(r *http.Request, f *failure, status int) {
 	level := slog.LevelWarn
 	switch {
-	case r.Context().Err() != nil: // whoever asked has gone
+	case status >= 500 && errors.Is(r.Context().Err(), context.Canceled): // whoever asked has left, which is why
 		level = slog.LevelDebug
 	case status >= 500:
 		level = slog.LevelError

@@ -33,11 +33,11 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 		r.Body = http.MaxBytesReader(w, r.Body, maxCallback)
 		c := http.NewResponseController(w)
 		c.SetReadDeadline(time.Now().Add(callbackTimeout)) // where that is possible
-		err = r.ParseForm()
-		c.SetReadDeadline(time.Time{})
-		if err != nil {
+		if err = r.ParseForm(); err != nil {
+			// The deadline stays: net/http reads what is left before it answers.
 			return nil, errors.New("want a form of at most 8 KiB within 10 seconds")
 		}
+		c.SetReadDeadline(time.Time{}) // or net/http takes its end for a client that left
 		params = r.PostForm
 	case len(r.URL.RawQuery) > maxCallback:
 		return nil, errors.New("want a query of at most 8 KiB")

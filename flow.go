@@ -31,8 +31,9 @@ type flow struct {
 	// else is a mix-up (RFC 9700 section 4.4).
 	provider, issuer, redirectURL string
 
-	next  string
-	began time.Time
+	next   string
+	began  time.Time
+	streak int // of logins that the browser began in quick succession, with this one
 
 	old *oldSession // see Auth.endUnseen
 }
@@ -61,7 +62,7 @@ func randomText() string {
 
 func (f *flow) record() record {
 	r := newRecord(purposeFlow).str(f.state).str(f.verifier).str(f.nonce).
-		str(f.provider).str(f.issuer).str(f.redirectURL).str(f.next).int(f.began.Unix())
+		str(f.provider).str(f.issuer).str(f.redirectURL).str(f.next).int(f.began.Unix()).int(int64(f.streak))
 	if f.old != nil {
 		r = r.str(string(f.old.id[:])).str(f.old.handle)
 	}
@@ -73,7 +74,7 @@ func readFlow(b []byte) (*flow, bool) {
 	f := &flow{
 		state: r.str(), verifier: r.str(), nonce: r.str(),
 		provider: r.str(), issuer: r.str(), redirectURL: r.str(), next: r.str(),
-		began: time.Unix(r.int(), 0),
+		began: time.Unix(r.int(), 0), streak: int(r.int()),
 	}
 	if r.rest != "" {
 		f.old = new(oldSession)
@@ -123,7 +124,7 @@ func (p *Provider) formPost() bool { return p.Params.Get("response_mode") == "fo
 
 // keepFlow sets the cookie of f, and removes the oldest others where there are
 // too many of them.
-func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *flow) error {
+func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *flow, others []flowCookie) error {
 	if p.formPost() {
 		f.old = a.oldSession(r)
 	}
@@ -136,7 +137,7 @@ func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *
 	if err != nil {
 		return err
 	}
-	a.evictFlows(w, r, session, len(name)+len(value))
+	a.evictFlows(w, others, session, len(name)+len(value))
 	c := a.cookies.cookie(name, value, int(flowLifetime.Seconds()))
 	if p.formPost() {
 		// The callback is a POST from another site, which Lax cookies do not
@@ -174,8 +175,7 @@ func (a *Auth) sessionBytes(r *http.Request) int {
 // evictFlows removes the oldest flows: at most maxFlows and maxFlowBytes are kept,
 // with a new one of the given size (0: there is none), and not so many that
 // together with the session they exceed what proxies accept in a request.
-func (a *Auth) evictFlows(w http.ResponseWriter, r *http.Request, session, size int) {
-	flows := a.flowCookies(r)
+func (a *Auth) evictFlows(w http.ResponseWriter, flows []flowCookie, session, size int) {
 	slices.SortStableFunc(flows, func(x, y flowCookie) int { return y.began.Compare(x.began) })
 	room := min(maxFlowBytes, maxCookieBytes-session) - size
 	for i, f := range flows {
@@ -185,43 +185,49 @@ func (a *Auth) evictFlows(w http.ResponseWriter, r *http.Request, session, size 
 	}
 }
 
-// A flowCookie is one of those in a request. It began at the zero time, before all
-// others, if it is of no use any more.
+// A flowCookie is an open flow in a request. One that is of no use any more began
+// at the zero time, before all others.
 type flowCookie struct {
-	name  string
-	size  int
-	began time.Time
+	name   string
+	size   int
+	began  time.Time
+	streak int
 }
 
+// flowCookies returns the open flows of r, but not more than a few times as many
+// as there can be.
 func (a *Auth) flowCookies(r *http.Request) []flowCookie {
 	var flows []flowCookie
 	a.cookies.each(r, a.cookies.flowPrefix(), func(name, value string) {
-		if len(flows) == 4*maxFlows { // more than we ever set: not worth a look
+		if len(flows) == 4*maxFlows {
 			return
 		}
 		f, ok := a.openFlow(name, value)
 		if !ok || a.finished.has(f.key()) {
 			f = new(flow)
 		}
-		flows = append(flows, flowCookie{name, len(name) + len("=") + len(value) + len("; "), f.began})
+		flows = append(flows, flowCookie{name, len(name) + len("=") + len(value) + len("; "), f.began, f.streak})
 	})
 	return flows
 }
 
-// loopTime is how quickly a browser has to begin as many logins as it may have
-// open for that to be no person, but a provider that sends people back to where
-// they came from.
-const loopTime = 5 * time.Second
+// loopTime is how soon after the one before a login has to begin to count as one
+// of a streak. A streak of more than maxStreak is no person, but a provider that
+// sends people back to the page that they came from.
+const (
+	loopTime  = 2 * time.Second
+	maxStreak = 5
+)
 
-// looping reports whether the browser of r goes around in a circle.
-func (a *Auth) looping(r *http.Request) bool {
-	recent := 0
-	for _, f := range a.flowCookies(r) {
+// streak returns how many logins the browser has begun in quick succession.
+func (a *Auth) streak(flows []flowCookie) int {
+	n := 0
+	for _, f := range flows {
 		if a.now().Sub(f.began) < loopTime {
-			recent++
+			n = max(n, f.streak)
 		}
 	}
-	return recent >= maxFlows
+	return n
 }
 
 // openFlow opens a flow cookie.

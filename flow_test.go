@@ -450,7 +450,7 @@ func TestManyFlows(t *testing.T) {
 		var callbacks []string
 		now := time.Now()
 		for i := range 30 {
-			s.auth.SetNow(func() time.Time { return now.Add(time.Duration(i) * time.Second) })
+			s.auth.SetNow(func() time.Time { return now.Add(time.Duration(i) * 3 * time.Second) })
 			resp, _ := b.step(s.URL + "/login/fake?next=" + next)
 			resp, _ = b.step(resp.Header.Get("Location"))
 			callbacks = append(callbacks, resp.Header.Get("Location"))

@@ -77,7 +77,9 @@ func (a *Auth) providerOf(r *http.Request, own string) (p *provider, ok bool) {
 // Login serves GET /login, which lets people choose a provider, and GET
 // /login/{provider}?next=/path, which sends them there and, once they are logged
 // in, to next. A next that is not a path of this site, or one of those that a
-// serves itself, or longer than 1 KB, falls to "/".
+// serves itself, or longer than 1 KB, falls to "/". A browser that begins a sixth
+// login within seconds gets a page, with status 429: the provider sends it back
+// without an answer.
 func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 	p, ok := a.providerOf(r, "login")
 	if !ok {
@@ -112,13 +114,14 @@ func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next s
 		a.fail(w, r, &failure{kind: ErrProvider, reason: "discovery_failed", provider: p, next: next, err: err})
 		return
 	}
-	if a.looping(r) {
+	flows := a.flowCookies(r)
+	f := newFlow(&p.Provider, md, next, a.now())
+	if f.streak = a.streak(flows) + 1; f.streak > maxStreak {
 		a.fail(w, r, &failure{status: http.StatusTooManyRequests, reason: "too_many_logins", provider: p, next: next,
 			err: errors.New("the browser has just begun several logins; does the provider send it back to a page that needs one?")})
 		return
 	}
-	f := newFlow(&p.Provider, md, next, a.now())
-	if err := a.keepFlow(w, r, &p.Provider, f); err != nil {
+	if err := a.keepFlow(w, r, &p.Provider, f, flows); err != nil {
 		a.fail(w, r, &failure{reason: "flow_not_kept", provider: p, next: next, err: err})
 		return
 	}
@@ -138,7 +141,8 @@ func redirect(w http.ResponseWriter, location string) {
 }
 
 // Callback serves GET /callback/{provider}, where the provider sends browsers
-// back to; POST too, for a provider with response_mode=form_post.
+// back to; POST too, for a provider with response_mode=form_post: a form of at most
+// 8 KiB, which may take ten seconds to arrive whatever the server's ReadTimeout.
 func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
 	var p *provider
 	if name := a.callbackAt(r.URL.Path); name != "" {
@@ -209,13 +213,7 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	own := *r
-	_, own.Host, _ = strings.Cut(a.origin, "://") // not what the request says
-	err := a.crossSite.Check(&own)
-	if o := r.Header.Get("Origin"); err == nil && o != "" && o != a.origin && r.Header.Get("Sec-Fetch-Site") == "" {
-		err = errors.New("the request comes from another origin") // Check compares hosts only, and not http with https
-	}
-	if err != nil {
+	if err := a.sameOrigin(r); err != nil {
 		a.fail(w, r, &failure{status: http.StatusForbidden, reason: "cross_origin", err: err})
 		return
 	}
@@ -227,6 +225,21 @@ func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 		next = defaultNext
 	}
 	redirect(w, next)
+}
+
+// sameOrigin reports what is wrong with r if no page of this site sent it, as far
+// as the browser says. What r says about its host does not count. Where there is
+// only an Origin, CrossOriginProtection compares hosts, and takes http for https.
+func (a *Auth) sameOrigin(r *http.Request) error {
+	own := *r
+	_, own.Host, _ = strings.Cut(a.origin, "://")
+	if err := a.crossSite.Check(&own); err != nil {
+		return err
+	}
+	if o := r.Header.Get("Origin"); o != "" && o != a.origin && r.Header.Get("Sec-Fetch-Site") == "" {
+		return errors.New("the request comes from another origin")
+	}
+	return nil
 }
 
 // direct reports whether r may have effects: it has one of methods, and a person

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -48,12 +49,10 @@ func (p *Provider) redirectURL(base string) string {
 // newProvider completes a copy of Providers[i].
 func (c *Config) newProvider(i int) *provider {
 	p := &provider{Provider: c.Providers[i].clone(), now: time.Now}
-	for _, client := range []*http.Client{c.Client, p.Client} {
-		if client != nil {
-			copied := *client
-			copied.Transport = bounded(client.Transport)
-			p.base = &copied
-		}
+	if client := cmp.Or(p.Client, c.Client); client != nil {
+		copied := *client
+		copied.Transport = withHandshakeTimeout(client.Transport)
+		p.base = &copied
 	}
 	if p.Label == "" {
 		p.Label = p.Name

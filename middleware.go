@@ -73,8 +73,8 @@ type Config struct {
 
 	// Client reaches the providers: through a proxy, say. Of it, Transport and a
 	// Timeout below 10 seconds are used; CheckRedirect and Jar are not. A copy of an
-	// [http.Transport] without TLSHandshakeTimeout is used with one of 10 seconds.
-	// If nil, it is http.DefaultTransport.
+	// [http.Transport] without TLSHandshakeTimeout is used with one of 10 seconds, and
+	// keeps its connections apart. If nil, it is http.DefaultTransport.
 	Client *http.Client
 
 	// Logger gets a line for every failed request, with the provider, a reason
@@ -143,8 +143,8 @@ func New(c Config) (*Auth, error) {
 		p := c.newProvider(i)
 		a.order = append(a.order, p)
 		a.providers[p.Name] = p
-		if u, err = url.Parse(p.RedirectURL); err == nil && u.Path != a.base+"/callback/"+p.Name {
-			a.callbacks[u.Path] = p.Name
+		if redirect, ok := url.Parse(p.RedirectURL); ok == nil && redirect.Path != a.base+"/callback/"+p.Name {
+			a.callbacks[redirect.Path] = p.Name
 		}
 	}
 	c.Providers = nil // completed in a.order
@@ -180,9 +180,9 @@ func (a *Auth) CallbackURL(provider string) string {
 // the logged-in user, if there is one, in the context: see [UserFrom]. It never
 // calls a provider and never turns anybody away; for that there is [Auth.Require].
 //
-// Where a cookie is set, the answer gets Cache-Control: no-store; whatever of next
-// takes that away again, as [http.FileServer] does when it answers 404, should not be
-// cached by other means either.
+// Where a cookie is set, the answer gets Cache-Control: no-store. A handler that
+// removes it again, as [http.FileServer] does with its errors, must not let caches
+// keep the answer.
 //
 // Answers to people who are logged in vary by Cookie, so that no cache shows them
 // to others. A cached page for the others may be shown to people who are logged

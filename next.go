@@ -42,7 +42,10 @@ func (a *Auth) localPath(next string) (location string, ok bool) {
 	raw, _, _ := strings.Cut(next, "?")
 	raw, _, _ = strings.Cut(raw, "#")
 	for _, p := range []string{raw, path.Clean(u.Path), removeDots(u.Path), removeDots(raw)} {
-		if strings.HasPrefix(strings.ReplaceAll(p, `\`, "/"), "//") || a.owns(p) {
+		// What was encoded twice is decoded by now. Browsers read a backslash as a
+		// slash, and leave out tabs and line breaks.
+		p = strings.NewReplacer(`\`, "/", "\t", "", "\r", "", "\n", "").Replace(p)
+		if strings.HasPrefix(p, "//") || a.owns(p) {
 			return "", false
 		}
 	}

@@ -3,6 +3,7 @@ package login
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -18,7 +19,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// sealedFile holds cookies that were sealed once under keyA, so that the seeds of
+// sealedFile holds cookies that were sealed once under its key, so that the seeds of
 // the fuzz tests can be good cookies and nearly good ones, whichever process they
 // run in.
 const sealedFile = "testdata/sealed.json"
@@ -29,6 +30,7 @@ var sealedNow = time.Date(2026, 3, 14, 15, 9, 26, 0, time.UTC)
 
 // sealedCookies are "name=value" each.
 type sealedCookies struct {
+	Key                   []byte
 	Identity, Seen, Token string
 	Handle, HandleSeen    string            // of a session in a Store,
 	Record                map[string]string // where this is its record
@@ -71,7 +73,7 @@ func newSealedSite(t testing.TB, store sessions.Store) *sealedSite {
 		Identify: func(context.Context, *Grant) (*User, error) { return &User{ID: "17", Name: "Ada"}, nil },
 	}
 	var err error
-	s.Auth, err = New(Config{URL: "https://app.example", Key: keyA, Idle: 20 * time.Minute, Providers: []Provider{p}, Store: store,
+	s.Auth, err = New(Config{URL: "https://app.example", Key: readSealed(t).Key, Idle: 20 * time.Minute, Providers: []Provider{p}, Store: store,
 		Logger: slog.New(slog.NewTextHandler(&s.log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +118,9 @@ func (s *oneRecordStore) Save(r *http.Request, w http.ResponseWriter, session *s
 
 // makeSealed writes sealedFile.
 func makeSealed(t *testing.T) {
-	c, store := sealedCookies{Record: map[string]string{}}, &oneRecordStore{}
+	c, store := sealedCookies{Key: make([]byte, 32), Record: map[string]string{}}, &oneRecordStore{}
+	rand.Read(c.Key) // or what fuzzing has kept of earlier cookies would still be good
+	writeSealed(t, c)
 	s := newSealedSite(t, nil)
 	c.Identity, c.Token, c.Seen = s.sealSession(t)
 	c.Handle, _, c.HandleSeen = newSealedSite(t, store).sealSession(t)
@@ -131,6 +135,11 @@ func makeSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Flow, c.State = pair(w.Result().Cookies()[0]), u.Query().Get("state")
+	writeSealed(t, c)
+}
+
+func writeSealed(t *testing.T, c sealedCookies) {
+	t.Helper()
 	text, err := json.MarshalIndent(c, "", "\t")
 	if err != nil {
 		t.Fatal(err)

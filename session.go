@@ -69,7 +69,10 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
 	var s *session
 	var err error
 	a.eachIdentity(r, func(value string) bool {
-		s, err = a.open(r, value)
+		var failed error
+		if s, failed = a.open(r, value); failed != nil {
+			err = failed // unless another cookie opens
+		}
 		return s != nil
 	})
 	if s == nil {
@@ -98,8 +101,11 @@ func (a *Auth) eachIdentity(r *http.Request, f func(value string) bool) {
 			return
 		}
 		if a.config.Store != nil {
+			if len(asked) == maxHandles {
+				return
+			}
 			id, _, ok := a.openHandle(value)
-			if !ok || len(asked) == maxHandles || slices.Contains(asked, id) || a.revoked.has(id) {
+			if !ok || slices.Contains(asked, id) || a.revoked.has(id) {
 				return
 			}
 			asked = append(asked, id)
@@ -199,7 +205,7 @@ func (a *Auth) begin(w http.ResponseWriter, r *http.Request, f *flow, u *User, g
 		set(w, c)
 	}
 	set(w, a.cookies.cookie(a.cookies.fresh(), "1", freshSeconds))
-	a.evictFlows(w, r, cookieBytes(jar), 0)
+	a.evictFlows(w, a.flowCookies(r), cookieBytes(jar), 0)
 	return nil
 }
 

@@ -640,7 +640,9 @@ func TestCookieHeaderStaysSmall(t *testing.T) {
 			}
 			return n
 		}
+		now := time.Now()
 		for i := range 12 {
+			s.auth.SetNow(func() time.Time { return now.Add(time.Duration(i) * 3 * time.Second) })
 			next := []string{"/", long}[i%2]
 			resp, _ := b.step(s.URL + "/login/fake?next=" + next)
 			if n := size(); n > 8000 {

@@ -153,13 +153,15 @@ type spyStore struct {
 	saved atomic.Value // the identity in the last record
 	down  atomic.Bool
 	err   error
+
+	downOnce atomic.Bool // for the next lookup
 }
 
 func (s *spyStore) New(r *http.Request, name string) (*sessions.Session, error) {
 	if _, err := r.Cookie(name); err == nil {
 		s.loads.Add(1)
 	}
-	if s.down.Load() {
+	if _, err := r.Cookie(name); s.down.Load() || err == nil && s.downOnce.CompareAndSwap(true, false) {
 		return sessions.NewSession(s, name), s.err
 	}
 	return s.Store.New(r, name)
@@ -362,6 +364,35 @@ func TestStoreBehindDeadHandles(t *testing.T) {
 	}
 	if left := records(t, dir); len(left) > 0 {
 		t.Errorf("got %d records in the store, want none", len(left))
+	}
+}
+
+// T64: a Store that does not answer about one cookie is down, whatever it says of
+// others.
+func TestStoreDownForOne(t *testing.T) {
+	files, dir := fileStore(t)
+	store := &spyStore{Store: files, err: errors.New("dial tcp: connection refused")}
+	f, s := newLogin(t, func(c *login.Config, _ *login.Provider) { c.Store = store })
+	cookies := ""
+	for range 2 { // the second one's record will be missing
+		for name, value := range jarOf(t, s).cookies(s.URL) {
+			cookies += name + "=" + value + "; "
+		}
+	}
+	store.downOnce.Store(true)
+	for _, record := range records(t, dir) {
+		os.Remove(record)
+	}
+	replica, err := login.New(login.Config{URL: s.URL, Key: testKey, Providers: []login.Provider{f.provider("fake")}, Store: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/me", nil)
+	r.Header.Set("Cookie", cookies)
+	w := httptest.NewRecorder()
+	replica.Require(http.NotFoundHandler()).ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable {
+		t.Errorf("got status %d, want 503", w.Code)
 	}
 }
 
