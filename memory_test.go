@@ -154,6 +154,9 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f != nil && f.answer != nil && r.URL.Path != "/moved" {
 		io.Copy(io.Discard, r.Body) // or the server does not notice that the client leaves
 		f.answer(w, r)
+		if r.Context().Err() != nil { // the client has gone, and nothing more must reach it
+			panic(http.ErrAbortHandler)
+		}
 		return
 	}
 	h.healthy(w, r)

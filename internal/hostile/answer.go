@@ -79,7 +79,8 @@ func drip(w http.ResponseWriter, r *http.Request, status int) {
 	}
 }
 
-// wait returns after d, or when the client has gone.
+// wait returns after d, and not at all when the client has gone: what was sent at
+// that very moment might still arrive.
 func wait(r *http.Request, d time.Duration) {
 	if d == 0 {
 		return
@@ -87,5 +88,6 @@ func wait(r *http.Request, d time.Duration) {
 	select {
 	case <-time.After(d):
 	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
 	}
 }

@@ -74,11 +74,11 @@ func discovery() []Switch {
 		{Name: "never ends", Rules: "C7 F4 T51", Check: "deadlines", Faults: Faults{Discovery: drips}},
 		{Name: "breaks off", Rules: "T51", Faults: Faults{Discovery: cut}},
 
-		{Name: "PKCE not mentioned", Rules: "A2 F6", Check: "PKCE", Accept: true, Faults: Faults{Discovery: member("code_challenge_methods_supported", nil)}},
-		{Name: "PKCE plain only", Rules: "A2", Check: "PKCE", Accept: true, Faults: Faults{Discovery: member("code_challenge_methods_supported", []string{"plain"})}},
+		{Name: "PKCE not mentioned", Rules: "A2 F6", Accept: true, Faults: Faults{Discovery: member("code_challenge_methods_supported", nil)}},
+		{Name: "PKCE plain only", Rules: "A2", Accept: true, Faults: Faults{Discovery: member("code_challenge_methods_supported", []string{"plain"})}},
 		{Name: "client authentication not mentioned", Rules: "C2 F6", Check: "client authentication by default", Accept: true, Faults: Faults{Discovery: member("token_endpoint_auth_methods_supported", nil)}},
-		{Name: "another issuer a day later", Rules: "F1 F4", Check: "issuer of the metadata", Accept: true, Later: true, Faults: Faults{Discovery: moved}},
-		{Name: "down a day later", Rules: "F4 T51b", Check: "old metadata", Accept: true, Later: true, Faults: Faults{Discovery: status(http.StatusServiceUnavailable)}},
+		{Name: "another issuer a day later", Rules: "F1 F4", Check: "issuer of the metadata", Accept: true, After: aDay, Faults: Faults{Discovery: moved}},
+		{Name: "down a day later", Rules: "F4 T51b", Check: "old metadata", Accept: true, After: aDay, Faults: Faults{Discovery: status(http.StatusServiceUnavailable)}},
 	}
 	return group("discovery", table)
 }

@@ -3,6 +3,7 @@ package hostile
 import (
 	"encoding/base64"
 	"strings"
+	"time"
 
 	"github.com/doorlatch/login/generic"
 )
@@ -91,7 +92,7 @@ func header() []Switch {
 	table := []Switch{
 		{Name: "alg none", Rules: "D3 T25", Module: "idtoken-sig-none", Faults: Faults{IDToken: algorithm("none", current)}},
 		{Name: "alg HS256 with the public key", Rules: "D4 T25", Module: "invalid-sig-hs256", Faults: Faults{IDToken: algorithm("HS256", current)}},
-		{Name: "alg that is not in the metadata", Rules: "D2 T25", Check: "accepted algorithms", Faults: Faults{
+		{Name: "alg that is not in the metadata", Rules: "D2 T25", Check: "accepted algorithms", Unasked: true, Faults: Faults{
 			IDToken: both(algorithm("ES256", func(k *Keys) Key { return k.EC }), field("kid", "ec")),
 			Keys:    func(a *Answer) { publish(a, a.Keys.Current.JWK, a.Keys.EC.JWK) },
 		}},
@@ -127,7 +128,7 @@ func header() []Switch {
 		{Name: "of 200,000 dots", Rules: "T26", Faults: Faults{IDToken: finish(func(s string) string { return s + strings.Repeat(".", 200_000) })}},
 
 		{Name: "kid absent, one key", Rules: "E7", Module: "kid-absent-single-jwks", Check: "key without ID", Accept: true, Faults: Faults{IDToken: field("kid", nil)}},
-		{Name: "kid absent, several keys", Rules: "E7", Module: "kid-absent-multiple-jwks", Check: "key without ID", Accept: true, Faults: Faults{
+		{Name: "kid absent, several keys", Rules: "E7", Module: "kid-absent-multiple-jwks", Check: "key without ID", Accept: true, After: 2 * time.Hour, Faults: Faults{
 			IDToken: field("kid", nil),
 			Keys:    func(a *Answer) { publish(a, a.Keys.EC.JWK, a.Keys.Next.JWK, a.Keys.Current.JWK) },
 		}},

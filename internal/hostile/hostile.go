@@ -7,6 +7,7 @@ package hostile
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/generic"
@@ -17,11 +18,13 @@ type Switch struct {
 	// Name is the group, which says at which step it happens, and what happens.
 	Name string
 
-	// Rules are what forbids it, or asks to bear it: numbers of REQUIREMENTS.md.
+	// Rules are what forbids it, or asks to bear it, by the numbers of the
+	// requirements that the tests of this module name: letters for standards, R
+	// for what users were promised, T for attacks of the past.
 	Rules string
 
-	// Module is the test of the OpenID Foundation's conformance suite for clients
-	// that does the same, without its oidcc-client-test- in front.
+	// Module is the nearest test of the OpenID Foundation's conformance suite for
+	// clients, without its oidcc-client-test- in front.
 	Module string
 
 	// Check names the check that decides, as the list of mutants has it: without
@@ -42,10 +45,13 @@ type Switch struct {
 	// whose cookie therefore stays.
 	Stray bool
 
-	// Later turns the switch a day after a first login, when what was fetched
-	// for that has to be fetched anew; Hours after so many.
-	Later bool
-	Hours int
+	// After is how long after a first login the switch is turned, when what was
+	// fetched for that has to be fetched anew. At zero, the metadata are forgotten
+	// where it is they that are bad.
+	After time.Duration
+
+	// Unasked says that it is right if nobody asks for what is bad.
+	Unasked bool
 
 	// Plain is for a client that speaks OAuth 2.0 only. Config changes what the
 	// application says about the provider.
@@ -72,8 +78,11 @@ type Faults struct {
 	UserInfo      func(*Answer)
 }
 
-// Canary is in all text of the provider's that nobody has asked for. It must not
-// come out anywhere. It is no error code: it has spaces.
+// aDay is a little more than metadata and keys are kept.
+const aDay = 25 * time.Hour
+
+// Canary is what the provider says in words about its errors. It must not come out
+// anywhere. It is no error code: it has spaces.
 const Canary = "the canary <b>sings</b> \x1b[31m %s"
 
 // Switches returns all of them, in the order of the steps.

@@ -3,6 +3,7 @@ package hostile
 import (
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // publish replaces the key set.
@@ -72,7 +73,7 @@ func keys() []Switch {
 			return []Object{k.Current.JWK, {"kty": "oct", "kid": "next", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"}}
 		})},
 		{Name: "that is not published", Rules: "E1 T32c", Check: "signature", Faults: Faults{IDToken: rotated}},
-		{Name: "that is withdrawn", Rules: "E8", Check: "expiry of keys", Later: true, Faults: Faults{Keys: func(a *Answer) { publish(a, a.Keys.Next.JWK) }}},
+		{Name: "that is withdrawn", Rules: "E8", Check: "expiry of keys", After: aDay, Faults: Faults{Keys: func(a *Answer) { publish(a, a.Keys.Next.JWK) }}},
 		{Name: "after a hundred others", Rules: "T26 E5", Check: "number of keys", Faults: rotationTo(crowd)},
 		{Name: "beyond a redirect to the thief", Rules: "E11 T47", Check: "redirects", Faults: rotationThen(redirect(http.StatusFound, thief+"/keys"))},
 		{Name: "beyond a redirect to plain http", Rules: "E11 T47", Check: "redirects", Faults: rotationThen(redirect(http.StatusMovedPermanently, "http://id.example/keys"))},
@@ -96,9 +97,9 @@ func keys() []Switch {
 		{Name: "among some that are broken", Rules: "E5", Check: "broken keys", Accept: true, Faults: rotationTo(func(k *Keys) []Object {
 			return []Object{{"kty": "RSA", "n": 7}, {"kty": "quantum", "kid": "q"}, {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}, k.Next.JWK}
 		})},
-		{Name: "none at all, two hours later", Rules: "E5 E9", Check: "empty key sets", Accept: true, Hours: 2, Faults: Faults{Keys: func(a *Answer) { publish(a) }}},
-		{Name: "down, two hours later", Rules: "E9 T32c", Check: "old keys", Accept: true, Hours: 2, Faults: Faults{Keys: status(http.StatusServiceUnavailable)}},
-		{Name: "no answer, two hours later", Rules: "E9 T32c", Check: "patience with the key endpoint", Accept: true, Hours: 2, Faults: Faults{Keys: stall}},
+		{Name: "none at all, two hours later", Rules: "E5 E9", Check: "empty key sets", Accept: true, After: 2 * time.Hour, Faults: Faults{Keys: func(a *Answer) { publish(a) }}},
+		{Name: "down, two hours later", Rules: "E9 T32c", Check: "old keys", Accept: true, After: 2 * time.Hour, Faults: Faults{Keys: status(http.StatusServiceUnavailable)}},
+		{Name: "no answer, two hours later", Rules: "E9 T32c", Check: "patience with the key endpoint", Accept: true, After: 2 * time.Hour, Faults: Faults{Keys: stall}},
 	}
 	return group("keys", table)
 }

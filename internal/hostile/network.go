@@ -60,8 +60,9 @@ func (n *Network) listen(addr string, h http.Handler, wrap func(net.Listener) ne
 // Transport returns a transport whose connections lead into n.
 func (n *Network) Transport() *http.Transport {
 	return &http.Transport{
-		DialContext:     n.dial,
-		TLSClientConfig: &tls.Config{RootCAs: n.authority.pool()},
+		DialContext:         n.dial,
+		TLSClientConfig:     &tls.Config{RootCAs: n.authority.pool()},
+		TLSHandshakeTimeout: 10 * time.Second,
 	}
 }
 

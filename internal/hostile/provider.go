@@ -130,23 +130,25 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		step, answer = "keys", p.keys
 	case "/userinfo":
 		step, answer = "userinfo", p.userInfo
-	case "/authorize":
-		p.authorize(w, r)
-		return
 	default:
 		http.NotFound(w, r)
 		return
 	}
 	p.mu.Lock()
-	p.calls = append(p.calls, step)
-	for _, name := range []string{"client_secret", "access_token", "refresh_token", "code_verifier", "code", "id_token"} {
-		if r.URL.Query().Has(name) {
-			p.problem("%s: %s in the URL", step, name)
-		}
-	}
+	p.called(step, r.URL.Query())
 	a := answer(r)
 	p.mu.Unlock()
 	a.send(w, r)
+}
+
+// called notes a request, and what secrets its URL holds.
+func (p *Provider) called(step string, query url.Values) {
+	p.calls = append(p.calls, step)
+	for _, name := range []string{"client_secret", "access_token", "refresh_token", "code_verifier", "code", "id_token"} {
+		if query.Has(name) {
+			p.problem("%s: %s in the URL", step, name)
+		}
+	}
 }
 
 func (p *Provider) discovery(*http.Request) *Answer {
@@ -190,17 +192,11 @@ func (r *Redirect) URL() string {
 	return r.To + "?" + r.Params.Encode()
 }
 
-// authorize answers an authorization request with the location, for browsers.
-func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Location", p.Authorize(r.URL.Query()).URL())
-	w.WriteHeader(http.StatusFound)
-}
-
 // Authorize answers an authorization request, as Ada allows it.
 func (p *Provider) Authorize(q url.Values) *Redirect {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.calls = append(p.calls, "authorize")
+	p.called("authorize", q)
 	l := &Login{
 		State: p.secret(q.Get("state")), Nonce: p.secret(q.Get("nonce")), Challenge: q.Get("code_challenge"),
 		Code: p.newSecret("code"), Token: p.newSecret("access"), Claims: adasClaims(),
@@ -294,48 +290,6 @@ func (p *Provider) redeem(r *http.Request) *Login {
 		p.problem("token: code_verifier does not fit the challenge")
 	}
 	return l
-}
-
-// An IDToken is one before it is signed.
-type IDToken struct {
-	Alg     string
-	Header  Object
-	Claims  Object
-	RawHead string // instead of Header
-	Raw     string // instead of Claims
-	Key     Key
-	Login   *Login
-	Keys    *Keys
-
-	Finish func(jws string) string // the last word
-}
-
-func (p *Provider) newIDToken(l *Login) *IDToken {
-	now := time.Now()
-	sum := sha256.Sum256([]byte(l.Token))
-	return &IDToken{
-		Alg: "RS256", Header: Object{"alg": "RS256", "kid": p.Keys.Current.JWK["kid"], "typ": "JWT"},
-		Key: p.Keys.Current, Keys: p.Keys, Login: l,
-		Claims: l.Claims.With(Object{
-			"iss": Issuer, "aud": ClientID, "nonce": l.Nonce,
-			"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "auth_time": now.Unix(), "at_hash": b64(sum[:16]),
-		}),
-	}
-}
-
-func (t *IDToken) sign() string {
-	header, payload := t.RawHead, t.Raw
-	if header == "" {
-		header = t.Header.json()
-	}
-	if payload == "" {
-		payload = t.Claims.json()
-	}
-	jws := t.Key.Sign(t.Alg, header, payload)
-	if t.Finish != nil {
-		jws = t.Finish(jws)
-	}
-	return jws
 }
 
 func (p *Provider) keys(*http.Request) *Answer {

@@ -117,8 +117,8 @@ func TestSwitches(t *testing.T) {
 		refused+accepted, refused, accepted, guarded, groups)
 }
 
-// TestSwitchesNamed wants names that are different, requirements, and as many
-// switches in each group as were agreed.
+// TestSwitchesNamed wants names that are different, requirements, and in each
+// group at least so many switches that hang on one check.
 func TestSwitchesNamed(t *testing.T) {
 	names, groups := map[string]bool{}, map[string]int{}
 	for _, s := range hostile.Switches() {

@@ -70,12 +70,11 @@ func (t *trial) find(format string, args ...any) {
 // provider for one request, and what the browser itself waits.
 const limit = 11 * time.Second
 
-// newTrial needs a client that calls the provider by n's transport, and make for
-// the application.
-func newTrial(s hostile.Switch, keys *hostile.Keys, make func(hostile.Switch, *hostile.Network) *site) *trial {
+// newTrial makes a provider, the application and the network between them.
+func newTrial(s hostile.Switch, keys *hostile.Keys, newSite func(hostile.Switch, *hostile.Network) *site) *trial {
 	n := hostile.NewNetwork()
 	t := &trial{Switch: s, network: n, provider: hostile.New(n, keys, app+"/callback/op")}
-	t.site = make(s, n)
+	t.site = newSite(s, n)
 	n.Serve(appHost, t.site.handler)
 	return t
 }
@@ -89,16 +88,12 @@ func (t *trial) close() {
 // run turns the switch between two good logins.
 func (t *trial) run() []string {
 	defer t.close()
-	cold := t.Group() == "discovery" && !t.Later
+	cold := t.Group() == "discovery" && t.After == 0
 	if !cold { // which would make the client know the metadata
 		t.good("before")
 	}
-	switch {
-	case t.Later:
-		time.Sleep(25 * time.Hour)
-	default:
-		time.Sleep(time.Duration(t.Hours) * time.Hour)
-	}
+	time.Sleep(t.After)
+	asked := t.count(&t.Faults)
 	t.provider.Set(t.Faults)
 	if t.Accept {
 		t.accepted()
@@ -106,6 +101,9 @@ func (t *trial) run() []string {
 		t.refused(cold)
 	}
 	t.provider.Set(hostile.Faults{})
+	if unasked := asked(); len(unasked) > 0 && t.site.replays {
+		t.find("nobody asked for what is bad in %v", unasked)
+	}
 	t.good("after")
 	for _, p := range t.provider.Problems() {
 		t.find("the provider complains: %s", p)
@@ -114,6 +112,38 @@ func (t *trial) run() []string {
 		t.find("the thief got %q", got)
 	}
 	return t.findings
+}
+
+// count wraps the faults, and returns what tells which of them nobody asked for: a
+// switch that has no effect tests nothing. At times that is the point.
+func (t *trial) count(f *hostile.Faults) func() []string {
+	var mu sync.Mutex
+	asked := map[string]bool{}
+	note := func(name string) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[name] = true
+	}
+	var names []string
+	wrap := func(name string, fault *func(*hostile.Answer)) {
+		if inner := *fault; inner != nil {
+			names = append(names, name)
+			*fault = func(a *hostile.Answer) { note(name); inner(a) }
+		}
+	}
+	wrap("discovery", &f.Discovery)
+	wrap("token", &f.Token)
+	wrap("keys", &f.Keys)
+	wrap("userinfo", &f.UserInfo)
+	if inner := f.IDToken; inner != nil {
+		names = append(names, "ID token")
+		f.IDToken = func(i *hostile.IDToken) { note("ID token"); inner(i) }
+	}
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.DeleteFunc(names, func(name string) bool { return asked[name] || t.Unasked })
+	}
 }
 
 // good is a login without faults, tried again until a client that was told off
@@ -238,14 +268,17 @@ func (t *trial) checkAnswer(b *browser, answer page) {
 		return
 	}
 	methodOrFrame := answer.status == http.StatusMethodNotAllowed || answer.status == http.StatusForbidden && t.Stray
-	if err := failures[0]; !errors.Is(err, want) && !methodOrFrame {
+	err := failures[0]
+	if !errors.Is(err, want) && !methodOrFrame {
 		t.find("got error %v, want one that is %v", err, want)
 	}
+	t.silent(b, err.Error())
 }
 
 // replay comes back with the same answer and all the cookies of before.
 func (t *trial) replay(held *browser, back *hostile.Redirect) {
 	defer held.client.CloseIdleConnections()
+	t.provider.Set(hostile.Faults{}) // nothing but the replay is wrong now
 	back.Wait = 0
 	if answer := t.callback(held, back); answer.status < 400 {
 		t.find("the callback, replayed: got status %d", answer.status)

@@ -54,7 +54,7 @@ func userInfo() []Switch {
 		{Name: "another's address in the ID token, without a word for it", Rules: "D20 T30", Check: "one document vouches", Accept: true, Faults: Faults{
 			IDToken: both(claim("email", "boss@example.com"), claim("email_verified", nil)),
 		}},
-		{Name: "userinfo that is not asked", Rules: "G6", Check: "NoUserInfo", Accept: true, Config: func(c *generic.Config) { c.NoUserInfo = true }, Faults: Faults{UserInfo: stall}},
+		{Name: "userinfo that is not asked", Rules: "G6", Check: "NoUserInfo", Accept: true, Unasked: true, Config: func(c *generic.Config) { c.NoUserInfo = true }, Faults: Faults{UserInfo: stall}},
 	}
 	return group("userinfo", table)
 }

@@ -35,7 +35,6 @@ func ofSwitches() []mutant {
 		{"algorithms that are supported", "", edits{{discovery, "	if len(algs) == 0 {\n		return nil, errors.New(", "	if false {\n		return nil, errors.New("}}},
 		{"client authentication", "", edits{{discovery, `return 0, errors.New("token_endpoint`, `return oauth2.AuthStyleInHeader, nil // errors.New("token_endpoint`}, {discovery, "\t\t\"neither client_secret_basic nor client_secret_post; AuthStyle chooses one all the same\")\n", ""}}},
 		{"deadlines", "", edits{{client, `providerTimeout = 10 * time.Second`, `providerTimeout = 10 * time.Hour`}, {keySet, `fetchTimeout = 10 * time.Second`, `fetchTimeout = 10 * time.Hour`}}},
-		{"PKCE", "", edits{{flow, `oauth2.S256ChallengeOption(f.verifier)`, `oauth2.SetAuthURLParam("x", "y")`}}},
 		{"client authentication by default", "", edits{{discovery, `d.AuthMethods == nil || `, ``}}},
 		{"old metadata", "", edits{{metadata, `if p.md != nil {`, `if p.md != nil && p.err == nil {`}}},
 
