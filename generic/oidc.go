@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/doorlatch/login"
+	"golang.org/x/oauth2"
 )
 
 // OIDC returns a provider that speaks OpenID Connect. Its endpoints come from
@@ -101,6 +102,9 @@ func oidcProvider(c Config, sets *keySets) login.Provider {
 	noUserInfo := c.NoUserInfo
 	p.Identify = func(ctx context.Context, g *login.Grant) (*login.User, error) {
 		return identify(ctx, g, sets.at(g.Metadata.KeysURL), noUserInfo, sets.now())
+	}
+	p.Renew = func(ctx context.Context, g *login.Grant) (*oauth2.Token, error) {
+		return renew(ctx, g, sets.at(g.Metadata.KeysURL), sets.now())
 	}
 	return p
 }
