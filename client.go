@@ -18,6 +18,7 @@ import (
 const (
 	providerTimeout = 10 * time.Second // of discovery; of exchanging a code and identifying together
 	maxAnswer       = 1 << 20          // bytes of a provider's answer
+	apiTimeout      = 30 * time.Second // of what Auth.Client sends
 	userAgent       = "doorlatch-login/1 (+https://github.com/doorlatch/login)"
 )
 
@@ -35,7 +36,16 @@ func newClient(base *http.Client, p *Provider, tokenURL string) *http.Client {
 	if u, err := url.Parse(tokenURL); err == nil {
 		t.tokenURL = u.String() // as requests for it will spell it
 	}
-	timeout := providerTimeout
+	return t.client(base, providerTimeout, noRedirect)
+}
+
+// newAPIClient returns a client for what the application asks p's API: with less
+// strict bounds, since it is the application that asks.
+func newAPIClient(base *http.Client) *http.Client {
+	return (&transport{base: http.DefaultTransport, open: true}).client(base, apiTimeout, nil)
+}
+
+func (t *transport) client(base *http.Client, timeout time.Duration, redirect func(*http.Request, []*http.Request) error) *http.Client {
 	if base != nil {
 		if base.Transport != nil {
 			t.base = base.Transport
@@ -44,7 +54,7 @@ func newClient(base *http.Client, p *Provider, tokenURL string) *http.Client {
 			timeout = min(timeout, base.Timeout)
 		}
 	}
-	return &http.Client{Transport: t, Timeout: timeout, CheckRedirect: noRedirect}
+	return &http.Client{Transport: t, Timeout: timeout, CheckRedirect: redirect}
 }
 
 // withHandshakeTimeout returns rt with a limit for TLS handshakes, which net/http
@@ -66,6 +76,7 @@ type transport struct {
 	base       http.RoundTripper
 	tokenURL   string
 	tokenError func(int, []byte) error
+	open       bool // to redirects and to answers of any size
 }
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -79,6 +90,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(r)
 	if err != nil {
 		return nil, withoutAnswer(err)
+	}
+	if t.open {
+		return resp, nil
 	}
 	if resp.StatusCode/100 == 3 && resp.StatusCode != http.StatusNotModified {
 		// A redirected token request would post the code and the secret again,
@@ -149,13 +163,14 @@ func known(err error) bool {
 // userTransport attaches the user's token to requests for the API origins of
 // the provider, and to no others.
 type userTransport struct {
-	base  http.RoundTripper
-	grant *Grant
+	base    http.RoundTripper
+	grant   *Grant
+	refused func() // called when the API does not accept the token; nil: nobody cares
 }
 
 // newUserClient returns c acting as the user whom g belongs to.
-func newUserClient(c *http.Client, g *Grant) *http.Client {
-	return &http.Client{Transport: &userTransport{c.Transport, g}, Timeout: c.Timeout, CheckRedirect: noRedirect}
+func newUserClient(c *http.Client, g *Grant, refused func()) *http.Client {
+	return &http.Client{Transport: &userTransport{c.Transport, g, refused}, Timeout: c.Timeout, CheckRedirect: c.CheckRedirect}
 }
 
 // mayReceive reports whether u may be sent the token of g.
@@ -180,10 +195,15 @@ func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.URL = u
-	if t.grant.mayReceive(u) {
-		t.grant.authorize(r)
+	if !t.grant.mayReceive(u) {
+		return t.base.RoundTrip(r)
 	}
-	return t.base.RoundTrip(r)
+	t.grant.authorize(r)
+	resp, err := t.base.RoundTrip(r)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized && t.refused != nil {
+		t.refused()
+	}
+	return resp, err
 }
 
 // resolve joins a relative URL to the first API base: "user" and "/user" are

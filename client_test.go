@@ -40,7 +40,7 @@ func newCounter(t *testing.T, h http.HandlerFunc) *counter {
 
 // userClient is c as a user of p to whom tok was given.
 func userClient(c *http.Client, p *Provider, md *Metadata, tok *oauth2.Token) *http.Client {
-	return newUserClient(c, &Grant{Provider: *p, Metadata: *md, Token: tok})
+	return newUserClient(c, &Grant{Provider: *p, Metadata: *md, Token: tok}, nil)
 }
 
 // grant is one whose Client acts as a user of the API at the URL of c.
@@ -626,7 +626,7 @@ func TestAuthorizeHook(t *testing.T) {
 func TestRemovedToken(t *testing.T) {
 	rec := new(recorder)
 	g := &Grant{Provider: Provider{API: []string{"https://api.example"}}, Token: &oauth2.Token{AccessToken: "ACCESS-CANARY"}}
-	g.Client = newUserClient(&http.Client{Transport: rec}, g)
+	g.Client = newUserClient(&http.Client{Transport: rec}, g, nil)
 	g.Token = nil
 	if err := g.Get(t.Context(), "/user", new(any)); err != nil {
 		t.Fatal(err)

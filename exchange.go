@@ -149,7 +149,7 @@ func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code 
 	if p.openID() {
 		g.Nonce = f.nonce
 	}
-	g.Client = newUserClient(client, g)
+	g.Client = newUserClient(client, g, nil)
 	secrets := []string{token.AccessToken, token.RefreshToken, g.IDToken} // before anybody changes them
 	u, err := a.identify(ctx, r, p, g)
 	if err != nil {

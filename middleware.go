@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"crypto/sha256"
 	"html/template"
 	"log/slog"
 	"net/http"
@@ -102,6 +103,9 @@ type Auth struct {
 
 	finished *recentSet // states of flows that were used
 	revoked  *recentSet // IDs of sessions that were ended
+	refused  *recentSet // tokens that an API did not accept
+
+	renewals *renewals
 
 	now func() time.Time
 }
@@ -139,6 +143,8 @@ func New(c Config) (*Auth, error) {
 	}
 	a.finished = newRecentSet(flowLifetime, 1<<16)
 	a.revoked = newRecentSet(c.Lifetime, 1<<17)
+	a.refused = newRecentSet(c.Lifetime, 1<<14)
+	a.renewals = &renewals{byKey: make(map[[sha256.Size]byte]*renewal)}
 	for i := range c.Providers {
 		p := c.newProvider(i)
 		a.order = append(a.order, p)

@@ -103,8 +103,13 @@ type Provider struct {
 	// package. The error must not hold the provider's text.
 	TokenError func(status int, body []byte) error
 
-	// Renew gets a fresh token, where the refresh token does not do it as RFC 6749
-	// section 6 says. Tokens are not renewed yet, so nothing calls it.
+	// Renew gets the token that follows Grant.Token, which has ended or is about to.
+	// It is called once for all requests that wait, with a context that does not end
+	// with theirs. What its answer leaves out (the refresh token, the scopes, the ID
+	// token) stays as it was. An error that wraps ErrLoginRequired, or an
+	// [oauth2.RetrieveError] with invalid_grant, ends the session; one that wraps
+	// ErrNoToken says that there is no renewal; all others change nothing. If nil, the
+	// refresh token is used as RFC 6749 section 6 says.
 	Renew func(context.Context, *Grant) (*oauth2.Token, error)
 
 	// Revoke makes the provider forget the token. Logging out does not call it

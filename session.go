@@ -28,7 +28,8 @@ type session struct {
 	began  time.Time
 	tokens tokenState
 
-	sealedToken string // from the Store, if there is one
+	cookieBytes         int    // of the cookie that it came from
+	handle, sealedToken string // of the Store, if there is one
 }
 
 // tokenState says whether there is a token, and why not.
@@ -126,6 +127,9 @@ func (a *Auth) open(r *http.Request, value string) (*session, error) {
 		if s, ok = readSession(b); !ok {
 			return nil, nil
 		}
+	}
+	if s != nil {
+		s.cookieBytes = len(a.cookies.base) + len("=") + len(value) + len("; ")
 	}
 	now := a.now()
 	// Somebody who came by a provider that is not there any more is nobody.
@@ -245,44 +249,20 @@ func (a *Auth) endUnseen(w http.ResponseWriter, r *http.Request, f *flow) {
 }
 
 // cookieSession returns the cookies of s: the identity, which must fit one, and
-// the token over as many as it takes, unless that would be more than proxies
-// accept. Then the raw ID token is left out, then the token.
+// those of the token.
 func (a *Auth) cookieSession(r *http.Request, s *session, g *Grant) ([]*http.Cookie, error) {
 	identity, err := a.identityCookie(s)
-	if err != nil {
-		return nil, err
+	if err != nil || s.tokens == tokenNone {
+		return []*http.Cookie{identity}, err
 	}
-	if s.tokens == tokenNone {
-		return []*http.Cookie{identity}, nil
+	jar := []*http.Cookie{identity}
+	token, err := a.tokenCookies(r, s, newTokenRecord(g, s.began), cookieBytes(jar))
+	if err != nil || len(token) > 0 {
+		return append(jar, token...), err
 	}
-	idTokens := []string{g.IDToken, ""}
-	if g.IDToken == "" {
-		idTokens = idTokens[:1]
-	}
-	for _, idToken := range idTokens {
-		var value string
-		if value, err = a.sealToken(s, newTokenRecord(g, idToken)); err != nil {
-			return nil, err
-		}
-		jar := append([]*http.Cookie{identity}, a.cookies.split(value, a.maxAge(s))...)
-		if size := cookieBytes(jar); len(jar) > 1 && size <= maxSessionBytes {
-			if idToken != g.IDToken {
-				a.warnSize(r, g, "raw ID token left out of the session")
-			}
-			return jar, nil
-		}
-	}
-	a.warnSize(r, g, "token left out of the session")
 	s.tokens = tokenTooLong
 	identity, err = a.identityCookie(s)
 	return []*http.Cookie{identity}, err
-}
-
-func (a *Auth) warnSize(r *http.Request, g *Grant, what string) {
-	a.logger().WarnContext(r.Context(), "login: "+what+": more than cookies can hold; configure a Store",
-		"provider", g.Provider.Name, "reason", "session_too_large",
-		"access_token_bytes", len(g.Token.AccessToken), "refresh_token_bytes", len(g.Token.RefreshToken),
-		"id_token_bytes", len(g.IDToken), "limit_bytes", maxSessionBytes)
 }
 
 // cookieBytes is what jar adds to a request's Cookie header.

@@ -522,7 +522,7 @@ func TestUserAtTheLimit(t *testing.T) {
 
 // What Token answers, and why.
 func TestToken(t *testing.T) {
-	f, s := newLogin(t)
+	_, s := newLogin(t)
 	request := func(b *browser) *http.Request {
 		r := httptest.NewRequest("GET", "/", nil)
 		for name, value := range b.cookies(s.URL) {
@@ -549,11 +549,18 @@ func TestToken(t *testing.T) {
 	if _, err := s.auth.Token(httptest.NewRecorder(), r); err == nil {
 		t.Error("without the token cookie: got none")
 	}
-	s.auth.SetNow(func() time.Time { return time.Now().Add(2 * time.Hour) })
-	if _, err := s.auth.Token(httptest.NewRecorder(), request(in)); !errors.Is(err, login.ErrNoToken) || !strings.Contains(err.Error(), "expired") {
+	_, noRefresh := newLogin(t, func(c *login.Config, _ *login.Provider) {
+		c.OnLogin = func(r *http.Request, u *login.User, g *login.Grant) error { g.Token.RefreshToken = ""; return nil }
+	})
+	in = jarOf(t, noRefresh)
+	noRefresh.auth.SetNow(func() time.Time { return time.Now().Add(2 * time.Hour) })
+	r = httptest.NewRequest("GET", "/", nil)
+	for name, value := range in.cookies(noRefresh.URL) {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	if _, err := noRefresh.auth.Token(httptest.NewRecorder(), r); !errors.Is(err, login.ErrNoToken) || !strings.Contains(err.Error(), "expired") {
 		t.Errorf("expired: got %v", err)
 	}
-	_ = f
 	_, without := newLogin(t, func(c *login.Config, _ *login.Provider) {
 		c.OnLogin = func(r *http.Request, u *login.User, g *login.Grant) error { g.Token = nil; return nil }
 	})

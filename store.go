@@ -50,7 +50,7 @@ func (a *Auth) storedSession(r *http.Request, s *session, g *Grant) ([]*http.Coo
 	}
 	values := map[any]any{identityKey: identity}
 	if g.Token != nil {
-		if values[tokenKey], err = a.sealToken(s, newTokenRecord(g, g.IDToken)); err != nil {
+		if values[tokenKey], err = a.sealToken(s, newTokenRecord(g, s.began)); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +135,55 @@ func (a *Auth) openStored(r *http.Request, value string) (*session, error) {
 		return nil, nil
 	}
 	s.sealedToken, _ = stored.Values[tokenKey].(string)
+	s.handle = handle
 	return s, nil
+}
+
+// storedToken returns the token that the record of s holds now, which may have
+// been renewed by another process, or t if there is no Store.
+func (a *Auth) storedToken(ctx context.Context, s *session, t tokenRecord) (tokenRecord, error) {
+	if a.config.Store == nil {
+		return t, nil
+	}
+	stored, err := a.fromStore(ctx, s.handle)
+	if err != nil {
+		return tokenRecord{}, err
+	}
+	if stored == nil {
+		return tokenRecord{}, ErrLoginRequired
+	}
+	sealed, _ := stored.Values[tokenKey].(string)
+	if newer, ok := a.openToken(s, sealed); ok {
+		return newer, nil
+	}
+	return tokenRecord{}, fmt.Errorf("%w: the record of the session holds none", ErrNoToken)
+}
+
+// storeToken puts t into the record of s, if there is a Store and the session has
+// not ended meanwhile. It returns t.
+func (a *Auth) storeToken(ctx context.Context, s *session, t tokenRecord) (tokenRecord, error) {
+	if a.config.Store == nil {
+		return t, nil
+	}
+	stored, err := a.fromStore(ctx, s.handle)
+	if err != nil {
+		return t, err
+	}
+	if stored == nil || a.revoked.has(s.id) {
+		return t, ErrLoginRequired
+	}
+	if stored.Values[tokenKey], err = a.sealToken(s, t); err != nil {
+		return t, err
+	}
+	setMaxAge(stored, a.maxAge(s))
+	if err = a.config.Store.Save(a.storeRequest(ctx, s.handle), make(header), stored); err != nil {
+		return t, fmt.Errorf("%w: %w", errStoreDown, err)
+	}
+	if a.revoked.has(s.id) { // by a logout that deleted the record before we wrote it again
+		setMaxAge(stored, -1)
+		return t, errors.Join(ErrLoginRequired, a.config.Store.Save(a.storeRequest(ctx, s.handle), make(header), stored))
+	}
+	return t, nil
 }
 
 // dropStored deletes the record of a session.
