@@ -39,7 +39,7 @@ func newClient(base *http.Client, p *Provider, tokenURL string) *http.Client {
 	return t.client(base, providerTimeout, noRedirect)
 }
 
-// newAPIClient returns a client for what the application asks p's API: with less
+// newAPIClient returns a client for what the application asks of an API: with less
 // strict bounds, since it is the application that asks.
 func newAPIClient(base *http.Client) *http.Client {
 	return (&transport{base: http.DefaultTransport, open: true}).client(base, apiTimeout, nil)

@@ -391,6 +391,27 @@ func TestRenewedEarly(t *testing.T) {
 	})
 }
 
+// A renewed token that is somebody else's ends the session at once, though the old
+// one has a few seconds left (J4).
+func TestRenewedForSomebodyElse(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind func(*login.Config)) {
+		l := newLiving(t, func(c *login.Config) {
+			kind(c)
+			c.Providers[0].Renew = func(context.Context, *login.Grant) (*oauth2.Token, error) {
+				return nil, fmt.Errorf("%w: it is somebody else", login.ErrLoginRequired)
+			}
+		})
+		cookies := l.logIn()
+		time.Sleep(46 * time.Second)
+		if w, _ := l.get("/token", cookies); w.Code != http.StatusUnauthorized {
+			t.Errorf("got status %d %s, want 401", w.Code, w.Body)
+		}
+		if w, _ := l.get("/private", cookies); w.Code == http.StatusOK {
+			t.Error("the session goes on")
+		}
+	})
+}
+
 // A logout while the token is renewed is final (T56).
 func TestLogoutDuringRenewal(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind func(*login.Config)) {

@@ -83,7 +83,7 @@ func (a *Auth) keepRenewed(w http.ResponseWriter, r *http.Request, s *session, t
 		return tokenRecord{}, ErrLoginRequired
 	case err == nil:
 		return fresh, a.replaceToken(w, r, s, fresh)
-	case a.valid(&t): // renewed a little early, and perhaps by another replica
+	case a.valid(&t) && !errors.Is(err, ErrLoginRequired): // renewed a little early, and perhaps by another replica
 		return t, nil
 	case over(err):
 		a.end(w, r)

@@ -54,6 +54,7 @@ func ofLogin() []mutant {
 		{"one renewal", root, edits{{"renewal.go", `if n := rs.byKey[key]; n != nil {`, `if n := rs.byKey[key]; n != nil && false {`}}},
 		{"renewal outlives its request", root, edits{{"renewal.go", `context.WithoutCancel(ctx)`, `ctx`}}},
 		{"invalid_grant ends the session", root, edits{{"renewal.go", `re.ErrorCode == "invalid_grant"`, `re.ErrorCode == ""`}}},
+		{"renewed for somebody else", root, edits{{"token.go", `a.valid(&t) && !errors.Is(err, ErrLoginRequired)`, `a.valid(&t)`}}},
 		{"logout during a renewal", root, edits{{"token.go", `case a.revoked.has(s.id): // meanwhile`, `case false: // meanwhile`}}},
 		{"refused tokens", root, edits{{"renewal.go", ` && !a.refused.has(t.mark())`, ``}}},
 		{"renewed early", root, edits{{"renewal.go", `leeway := min(maxLeeway, t.Expiry.Sub(t.issued)/4)`, `leeway := time.Duration(0)`}}},
