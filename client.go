@@ -195,15 +195,21 @@ func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	r = r.Clone(r.Context())
 	r.URL = u
-	if !t.grant.mayReceive(u) {
-		return t.base.RoundTrip(r)
+	receives := t.grant.mayReceive(u)
+	if receives {
+		t.grant.authorize(r)
 	}
-	t.grant.authorize(r)
 	resp, err := t.base.RoundTrip(r)
-	if err == nil && resp.StatusCode == http.StatusUnauthorized && t.refused != nil {
+	if err != nil {
+		return nil, err
+	}
+	if receives && resp.StatusCode == http.StatusUnauthorized && t.refused != nil {
 		t.refused()
 	}
-	return resp, err
+	if to, err := u.Parse(resp.Header.Get("Location")); err == nil && resp.Header.Get("Location") != "" {
+		resp.Header.Set("Location", to.String()) // or net/http takes it as relative to what the caller wrote
+	}
+	return resp, nil
 }
 
 // resolve joins a relative URL to the first API base: "user" and "/user" are

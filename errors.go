@@ -64,6 +64,7 @@ type failure struct {
 	provider *provider
 	user     *User    // who was turned away
 	next     string   // where the person wanted to go
+	connect  bool     // an account was to be connected
 	secrets  []string // must not be printed, whoever put them into err
 }
 
@@ -153,6 +154,14 @@ func (f *failure) sentence() (title, message string) {
 	}
 	var refusal Refusal
 	switch {
+	case f.connect && errors.As(f.err, &refusal):
+		return "This account was not connected", string(refusal)
+	case f.connect && errors.Is(f.kind, ErrDenied):
+		return "Nothing was connected", "You did not allow it at " + who + ". Nothing was changed."
+	case f.connect && errors.Is(f.kind, ErrBadCallback):
+		return "This account was not connected", "It was begun by somebody else who was logged in here, or took longer than ten minutes. Please begin again."
+	case f.connect && errors.Is(f.kind, ErrProvider):
+		return "Connecting is not possible right now", who + " did not answer as expected. Please try again in a moment."
 	case errors.As(f.err, &refusal):
 		return "You may not log in here", string(refusal)
 	case errors.Is(f.kind, ErrDenied):
@@ -210,12 +219,14 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 		page.Reason = "" // pressing Cancel is no error
 	}
 	switch {
+	case f.connect:
+		page.Back = f.next
 	case f.provider != nil && !errors.Is(f.kind, ErrForbidden):
 		page.TryAgain = a.loginURL(f.provider.Name, f.next)
 	case f.provider != nil, f.reason == lostSession:
 		page.TryAgain = a.loginURL("", f.next)
 	}
-	a.pages.write(w, "error", page)
+	a.pages.write(w, "error", page, "")
 }
 
 // wantsPage reports whether a person will see the answer.

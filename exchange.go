@@ -22,6 +22,9 @@ const (
 	callbackTimeout = 10 * time.Second // for a form to arrive
 )
 
+// callbackKeys returns the parameters of a callback that matter.
+func callbackKeys() []string { return []string{"state", "code", "iss", "error", "error_code"} }
+
 // callbackParams returns the parameters of r. None that matters may come twice
 // (RFC 6749 section 3.1): whoever looks at the first would disagree with whoever
 // looks at the last.
@@ -46,7 +49,7 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 			return nil, errors.New("want a well-formed query")
 		}
 	}
-	for _, key := range []string{"state", "code", "iss", "error", "error_code"} {
+	for _, key := range callbackKeys() {
 		if len(params[key]) > 1 {
 			return nil, fmt.Errorf("want one %s, have %d", key, len(params[key]))
 		}
@@ -56,7 +59,12 @@ func callbackParams(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 
 // logIn begins the session of whoever the provider names, if all is well.
 func (a *Auth) logIn(w http.ResponseWriter, r *http.Request, p *provider, f *flow, params url.Values) error {
-	u, g, err := a.finish(r, p, f, params)
+	u, g, err := a.finish(r, p, f, params, func(u *User, g *Grant) error {
+		if a.config.OnLogin == nil {
+			return nil
+		}
+		return asRefusal(a.config.OnLogin(r, u, g), "on_login_failed")
+	})
 	if err != nil {
 		return err
 	}
@@ -68,8 +76,8 @@ func (a *Auth) logIn(w http.ResponseWriter, r *http.Request, p *provider, f *flo
 }
 
 // finish turns the answer of the provider into a user: every check between the
-// browser's return and the session, in order.
-func (a *Auth) finish(r *http.Request, p *provider, f *flow, params url.Values) (*User, *Grant, error) {
+// browser's return and the session, in order. The last is the application's.
+func (a *Auth) finish(r *http.Request, p *provider, f *flow, params url.Values, last func(*User, *Grant) error) (*User, *Grant, error) {
 	if f.provider != p.Name || f.redirectURL != p.RedirectURL {
 		return nil, nil, &failure{kind: ErrBadCallback, reason: "wrong_provider"}
 	}
@@ -90,7 +98,7 @@ func (a *Auth) finish(r *http.Request, p *provider, f *flow, params url.Values) 
 	if code == "" || len(code) > maxCodeBytes {
 		return nil, nil, &failure{kind: ErrBadCallback, reason: "missing_code"}
 	}
-	return a.redeem(r, p, md, f, code)
+	return a.redeem(r, p, md, f, code, last)
 }
 
 // checkIssuer is RFC 9207 section 2.4, for successes and errors alike.
@@ -130,7 +138,7 @@ func callbackError(params url.Values) error {
 }
 
 // redeem exchanges code for a token, once, and asks who it belongs to.
-func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code string) (*User, *Grant, error) {
+func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code string, last func(*User, *Grant) error) (*User, *Grant, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), providerTimeout)
 	defer cancel()
 	client := newClient(p.base, &p.Provider, md.Endpoint.TokenURL)
@@ -143,15 +151,19 @@ func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code 
 	if err != nil {
 		return nil, nil, &failure{kind: ErrProvider, reason: "exchange_failed", err: withoutURL(err)}
 	}
-	g := &Grant{Provider: p.Provider.clone(), Metadata: *md, Token: token, Scopes: scopesOf(token, p.Scopes)}
+	asked := f.with(&p.Provider)
+	g := &Grant{Provider: asked, Metadata: *md, Token: token, Scopes: scopesOf(token, asked.Scopes)}
 	g.Metadata.Algorithms = slices.Clone(md.Algorithms)
 	g.IDToken, _ = token.Extra("id_token").(string)
-	if p.openID() {
+	if asked.openID() {
 		g.Nonce = f.nonce
 	}
 	g.Client = newUserClient(client, g, nil)
 	secrets := []string{token.AccessToken, token.RefreshToken, g.IDToken} // before anybody changes them
-	u, err := a.identify(ctx, r, p, g)
+	u, err := identify(ctx, p, g)
+	if err == nil {
+		err = last(u, g)
+	}
 	if err != nil {
 		fail := asFailure(err)
 		fail.secrets = append(secrets, token.AccessToken, token.RefreshToken, g.IDToken)
@@ -163,8 +175,8 @@ func (a *Auth) redeem(r *http.Request, p *provider, md *Metadata, f *flow, code 
 	return u, g, nil
 }
 
-// identify asks the provider and then the application about the user of g.
-func (a *Auth) identify(ctx context.Context, r *http.Request, p *provider, g *Grant) (*User, error) {
+// identify asks the provider about the user of g.
+func identify(ctx context.Context, p *provider, g *Grant) (*User, error) {
 	u, err := p.Identify(ctx, g)
 	switch {
 	case errors.Is(err, ErrForbidden):
@@ -175,16 +187,18 @@ func (a *Auth) identify(ctx context.Context, r *http.Request, p *provider, g *Gr
 		return nil, &failure{kind: ErrProvider, reason: "identify_failed", err: errors.New("want a user ID of 1 to 255 printable bytes")}
 	}
 	u.Provider, g.User = p.Name, u
-	if a.config.OnLogin == nil {
-		return u, nil
-	}
-	switch err := a.config.OnLogin(r, u, g); {
-	case errors.Is(err, ErrForbidden):
-		return nil, &failure{kind: ErrForbidden, reason: "refused", err: err}
-	case err != nil:
-		return nil, &failure{reason: "on_login_failed", err: err}
-	}
 	return u, nil
+}
+
+// asRefusal is what becomes of an error of the application's.
+func asRefusal(err error, reason string) error {
+	switch {
+	case errors.Is(err, ErrForbidden):
+		return &failure{kind: ErrForbidden, reason: "refused", err: err}
+	case err != nil:
+		return &failure{reason: reason, err: err}
+	}
+	return nil
 }
 
 // validID reports whether id can be half of the key of a user.

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type flow struct {
 	// What the attempt was begun with. A callback that arrives for anything
 	// else is a mix-up (RFC 9700 section 4.4).
 	provider, issuer, redirectURL string
+
+	wish
 
 	next   string
 	began  time.Time
@@ -62,7 +65,8 @@ func randomText() string {
 
 func (f *flow) record() record {
 	r := newRecord(purposeFlow).str(f.state).str(f.verifier).str(f.nonce).
-		str(f.provider).str(f.issuer).str(f.redirectURL).str(f.next).int(f.began.Unix()).int(int64(f.streak))
+		str(f.provider).str(f.issuer).str(f.redirectURL).str(f.next).int(f.began.Unix()).int(int64(f.streak)).
+		strs(f.scopes).str(f.params.Encode()).str(f.connect)
 	if f.old != nil {
 		r = r.str(string(f.old.id[:])).str(f.old.handle)
 	}
@@ -76,12 +80,15 @@ func readFlow(b []byte) (*flow, bool) {
 		provider: r.str(), issuer: r.str(), redirectURL: r.str(), next: r.str(),
 		began: time.Unix(r.int(), 0), streak: int(r.int()),
 	}
+	f.scopes = r.strs()
+	params, err := url.ParseQuery(r.str())
+	f.params, f.connect = params, r.str()
 	if r.rest != "" {
 		f.old = new(oldSession)
 		copy(f.old.id[:], r.str())
 		f.old.handle = r.str()
 	}
-	return f, r.ok()
+	return f, r.ok() && err == nil
 }
 
 // expired reports whether f is too old, or younger than the clock allows.
@@ -89,7 +96,8 @@ func (f *flow) expired(now time.Time) bool {
 	return now.Sub(f.began) > flowLifetime || f.began.Sub(now) > clockSkew
 }
 
-// authURL is the address of the authorization request (RFC 6749 section 4.1.1).
+// authURL is the address of the authorization request (RFC 6749 section 4.1.1) to
+// p, as f wants it.
 func (f *flow) authURL(p *Provider, md *Metadata) string {
 	c := oauth2.Config{ClientID: p.ClientID, Endpoint: md.Endpoint, RedirectURL: f.redirectURL}
 	var opts []oauth2.AuthCodeOption

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -15,9 +16,9 @@ const defaultNext = "/" // where people land who did not come from anywhere
 func (a *Auth) owns(path string) bool {
 	rest, ok := strings.CutPrefix(path, a.base)
 	if ok {
-		for _, own := range [...]string{"/login", "/callback", "/logout"} {
+		for _, own := range [...]string{"/login", "/callback", "/logout", "/connect"} {
 			if tail, ok := strings.CutPrefix(rest, own); ok && (tail == "" || tail[0] == '/') {
-				return true
+				return own != "/connect" || a.config.OnConnect != nil
 			}
 		}
 	}
@@ -36,8 +37,8 @@ func (a *Auth) callbackAt(path string) string {
 	return a.callbacks[a.base+path]
 }
 
-// ServeHTTP serves /login, /login/{provider}, /callback/{provider} and /logout,
-// with or without the path of Config.URL in front (see [http.StripPrefix]). All
+// ServeHTTP serves /login, /login/{provider}, /callback/{provider}, /logout and,
+// with [Config.OnConnect], /connect/{provider}; with or without the path of Config.URL in front (see [http.StripPrefix]). All
 // else is 404. [Auth.Wrap] does this by itself.
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
@@ -54,6 +55,8 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.Callback(w, r)
 	case path == "/logout":
 		a.Logout(w, r)
+	case strings.HasPrefix(path, "/connect/"):
+		a.Connect(w, r)
 	default:
 		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "not_found"})
 	}
@@ -104,11 +107,11 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 		a.choose(w, r, next)
 		return
 	}
-	a.start(w, r, p, next)
+	a.start(w, r, p, next, wish{})
 }
 
 // start sends the browser to p.
-func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next string) {
+func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next string, wish wish) {
 	md, err := p.metadata(r.Context())
 	if err != nil {
 		a.fail(w, r, &failure{kind: ErrProvider, reason: "discovery_failed", provider: p, next: next, err: err})
@@ -116,6 +119,7 @@ func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next s
 	}
 	flows := a.flowCookies(r)
 	f := newFlow(&p.Provider, md, next, a.now())
+	f.wish = wish
 	if f.streak = a.streak(flows) + 1; f.streak > maxStreak {
 		a.fail(w, r, &failure{status: http.StatusTooManyRequests, reason: "too_many_logins", provider: p, next: next,
 			err: errors.New("the browser has just begun several logins; does the provider send it back to a page that needs one?")})
@@ -125,7 +129,8 @@ func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next s
 		a.fail(w, r, &failure{reason: "flow_not_kept", provider: p, next: next, err: err})
 		return
 	}
-	redirect(w, f.authURL(&p.Provider, md))
+	asked := f.with(&p.Provider)
+	redirect(w, f.authURL(&asked, md))
 }
 
 // redirect answers 303, which makes a GET of every method: 307 would post what
@@ -168,10 +173,18 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
 		a.strayCallback(w, r, p)
 		return
 	}
+	finish := a.logIn
+	if f.connect != "" {
+		if r.Method == http.MethodPost {
+			comeAgain(w, p, params)
+			return
+		}
+		finish = a.connect
+	}
 	a.cookies.clear(w, a.cookies.flow(f.state)) // used, whatever comes of it
-	if err := a.logIn(w, r, p, f, params); err != nil {
+	if err := finish(w, r, p, f, params); err != nil {
 		fail := asFailure(err)
-		fail.provider, fail.next = p, f.next
+		fail.provider, fail.next, fail.connect = p, f.next, f.connect != ""
 		fail.secrets = append(fail.secrets, params.Get("code"), f.state, f.verifier, f.nonce)
 		a.fail(w, r, fail)
 		return
@@ -181,6 +194,18 @@ func (a *Auth) Callback(w http.ResponseWriter, r *http.Request) {
 	} else {
 		redirect(w, next)
 	}
+}
+
+// comeAgain turns a callback that was posted from the provider's site, without the
+// cookies that say who is logged in here, into one that has them.
+func comeAgain(w http.ResponseWriter, p *provider, params url.Values) {
+	query := make(url.Values)
+	for _, key := range callbackKeys() {
+		if params.Has(key) {
+			query.Set(key, params.Get(key))
+		}
+	}
+	redirect(w, p.RedirectURL+"?"+query.Encode())
 }
 
 // strayCallback answers a callback that belongs to no open flow: pressed Back or
@@ -201,28 +226,37 @@ func (a *Auth) strayCallback(w http.ResponseWriter, r *http.Request, p *provider
 //
 // It takes requests of pages of this site only (see
 // [http.CrossOriginProtection]). GET shows a page with a button and changes
-// nothing: links are followed by programs too, and by other people's pages.
+// nothing: links are followed by programs too, and by other people's pages. With
+// [Config.EndSession], it is also where the provider sends people back to.
 func (a *Auth) Logout(w http.ResponseWriter, r *http.Request) {
 	if len(a.providers) == 0 { // the zero Auth
 		a.fail(w, r, &failure{status: http.StatusNotFound, reason: "not_found"})
 		return
 	}
 	if r.Method != http.MethodPost {
-		if a.direct(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
-			a.confirmLogout(w, r)
+		if !a.direct(w, r, http.MethodGet, http.MethodHead, http.MethodPost) {
+			return
 		}
+		if next, ok := a.returned(r.URL.Query().Get("state")); ok {
+			redirect(w, next)
+			return
+		}
+		a.confirmLogout(w, r)
 		return
 	}
 	if err := a.sameOrigin(r); err != nil {
 		a.fail(w, r, &failure{status: http.StatusForbidden, reason: "cross_origin", err: err})
 		return
 	}
-	if s := a.end(w, r); s != nil {
-		a.logger().DebugContext(r.Context(), "login: logged out", "provider", s.user.Provider, "user", s.user.ID)
-	}
 	next, ok := a.localPath(r.URL.Query().Get("next"))
 	if !ok {
 		next = defaultNext
+	}
+	if s := a.end(w, r); s != nil {
+		a.logger().DebugContext(r.Context(), "login: logged out", "provider", s.user.Provider, "user", s.user.ID)
+		if location := a.leave(r, s, next); location != "" {
+			next = location
+		}
 	}
 	redirect(w, next)
 }

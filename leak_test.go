@@ -43,14 +43,17 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 		{generic.Config{}, `Name|ClientID`},
 	}
 	harmless := map[string]string{
-		"login.Auth":     "has no fields to fill in; see TestPrintingAuth",
-		"login.Error":    "is a scrubbed text; TestLoginsShowNoSecret prints those of whole logins",
-		"login.User":     "is what the application gets in order to show it",
-		"login.Metadata": "is published by the provider",
-		"login.Page":     "is shown",
-		"login.Refusal":  "is words for the person at the browser",
-		"generic.Fields": "is names of members of JSON",
-		"facebook.Error": "is made of codes, without Facebook's words",
+		"login.Auth":        "has no fields to fill in; see TestPrintingAuth",
+		"login.Error":       "is a scrubbed text; TestLoginsShowNoSecret prints those of whole logins",
+		"login.User":        "is what the application gets in order to show it",
+		"login.Metadata":    "is published by the provider",
+		"login.Page":        "is shown",
+		"login.Refusal":     "is words for the person at the browser",
+		"login.Start":       "is sent to the provider by way of the browser",
+		"login.Revocations": "is an interface; its keys say nothing about who they stand for",
+		"login.TokenStore":  "is an interface, of what is sealed",
+		"generic.Fields":    "is names of members of JSON",
+		"facebook.Error":    "is made of codes, without Facebook's words",
 	}
 	known := make(map[string]bool)
 	for _, s := range shown {

@@ -55,6 +55,18 @@ type Config struct {
 	// error, which is logged and answered with 500.
 	OnLogin func(*http.Request, *User, *Grant) error
 
+	// OnConnect is called when a user who is logged in has connected an account at a
+	// provider, by POST /connect/{provider} or [Auth.Start]: the first User is who
+	// is logged in, Grant.User the account. The session stays as it is, and the
+	// token is not kept in it; [Auth.Keep] keeps it. The account is connected with
+	// whom it was begun by, or with nobody. Errors count as in OnLogin. If nil,
+	// nothing can be connected.
+	//
+	// Somebody who is logged in by other means than this Auth has to be in the
+	// context ([WithUser]) of the callback, too: put what does that around
+	// [Auth.Wrap].
+	OnConnect func(*http.Request, *User, *Grant) error
+
 	// OnError answers failed requests in place of the built-in pages. The error
 	// is an *[Error]. It has been logged already.
 	OnError func(http.ResponseWriter, *http.Request, error)
@@ -71,6 +83,28 @@ type Config struct {
 	// stores, FilesystemStore holds 4 kB until MaxLength(0)). If nil, sessions live
 	// in encrypted cookies.
 	Store sessions.Store
+
+	// Tokens keeps tokens for use without a request: see [Auth.Keep]. If nil, none
+	// can be kept.
+	Tokens TokenStore
+
+	// Revocations are shared by replicas, so that a logout at one of them, or a call
+	// of [Auth.End], counts at all. If nil, each process knows of its own, and
+	// forgets them when it ends: then a copy of a session's cookies is good again
+	// until its Lifetime is over, unless a Store held the session.
+	Revocations Revocations
+
+	// RevokeTokens makes the provider forget a user's token when they log out, by
+	// Provider.Revoke or, where its metadata names an endpoint, by RFC 7009. That
+	// may take up to two seconds of the logout and never makes it fail.
+	RevokeTokens bool
+
+	// EndSession makes POST /logout go on to the provider, where its metadata names
+	// an endpoint for that, to end the session there as well (OpenID Connect
+	// RP-Initiated Logout 1.0). Register URL + "/logout" there as a post-logout
+	// redirect URI. A page of yours with a form that posts to /logout must allow
+	// the provider in its Content-Security-Policy, if that names form-action.
+	EndSession bool
 
 	// Client reaches the providers: through a proxy, say. Of it, Transport and a
 	// Timeout below 10 seconds are used; CheckRedirect and Jar are not. A copy of an
@@ -99,10 +133,10 @@ type Auth struct {
 	crossSite *http.CrossOriginProtection
 	pages     *pages
 
-	flows, identities, tokens, lastSeen, handles keyring
+	flows, identities, tokens, lastSeen, handles, logouts, kept keyring
 
 	finished *recentSet // states of flows that were used
-	revoked  *recentSet // IDs of sessions that were ended
+	revoked  *recentSet // sessions and users that were logged out
 	refused  *recentSet // tokens that an API did not accept
 
 	renewals *renewals
@@ -163,7 +197,8 @@ func (a *Auth) deriveKeys(c *Config) (err error) {
 	keys := append([][]byte{c.Key}, c.OldKeys...)
 	for purpose, ring := range map[byte]*keyring{
 		purposeFlow: &a.flows, purposeIdentity: &a.identities, purposeToken: &a.tokens,
-		purposeSeen: &a.lastSeen, purposeHandle: &a.handles,
+		purposeSeen: &a.lastSeen, purposeHandle: &a.handles, purposeLogout: &a.logouts,
+		purposeKept: &a.kept,
 	} {
 		if *ring, err = newKeyring(purpose, c.URL, keys); err != nil {
 			return err

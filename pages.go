@@ -88,8 +88,9 @@ const (
 	customCSP = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'" + commonCSP
 )
 
-// write sends the page of that name.
-func (p *pages) write(w http.ResponseWriter, name string, page Page) {
+// write sends the page of that name. Its forms may lead to this site, and to
+// elsewhere.
+func (p *pages) write(w http.ResponseWriter, name string, page Page, elsewhere string) {
 	t, csp := p.builtin.Lookup(name+".html"), p.csp
 	if p.custom != nil && p.custom.Lookup(name) != nil {
 		t, csp = p.custom.Lookup(name), customCSP
@@ -103,6 +104,9 @@ func (p *pages) write(w http.ResponseWriter, name string, page Page) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	if elsewhere != "" {
+		csp = strings.Replace(csp, "form-action 'self'", "form-action 'self' "+elsewhere, 1)
+	}
 	h.Set("Content-Security-Policy", csp)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
@@ -133,7 +137,7 @@ func (a *Auth) choose(w http.ResponseWriter, r *http.Request, next string) {
 	for _, p := range a.order {
 		page.Providers = append(page.Providers, struct{ Label, URL string }{p.Label, a.loginURL(p.Name, next)})
 	}
-	a.pages.write(w, "chooser", page)
+	a.pages.write(w, "chooser", page, "")
 }
 
 // confirmLogout is the page of GET /logout.
@@ -154,7 +158,24 @@ func (a *Auth) confirmLogout(w http.ResponseWriter, r *http.Request) {
 			page.Logout += "?next=" + url.QueryEscape(next)
 		}
 	}
-	a.pages.write(w, "logout", page)
+	a.pages.write(w, "logout", page, a.logoutLeadsTo(r, v))
+}
+
+// logoutLeadsTo is the source, for a Content-Security-Policy, of where v may be sent
+// by a logout, "" if they stay here. The provider may have several hosts, and
+// Chromium checks every redirect that follows a form.
+func (a *Auth) logoutLeadsTo(r *http.Request, v *visitor) string {
+	if !a.config.EndSession || v.session == nil {
+		return ""
+	}
+	u, err := url.Parse(a.endSessionURL(r.Context(), a.providers[v.user.Provider], v.user, tokenRecord{}, defaultNext))
+	switch {
+	case err != nil || u.Host == "":
+		return ""
+	case u.Scheme == "https":
+		return "https:"
+	}
+	return origin(u)
 }
 
 // display is the best name for u that there is.

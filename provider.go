@@ -112,9 +112,16 @@ type Provider struct {
 	// refresh token is used as RFC 6749 section 6 says.
 	Renew func(context.Context, *Grant) (*oauth2.Token, error)
 
-	// Revoke makes the provider forget the token. Logging out does not call it
-	// yet.
+	// Revoke makes the provider forget Grant.Token; see [Config.RevokeTokens]. Its
+	// context ends after two seconds. If nil, it is RFC 7009 where the metadata
+	// names an endpoint, and nothing otherwise.
 	Revoke func(context.Context, *Grant) error
+
+	// EndSession returns the URL at which the person ends their session at the
+	// provider, for [Config.EndSession]: it has to lead back to returnTo with a
+	// query parameter state. "" means that there is none. If nil, it is that of
+	// OpenID Connect RP-Initiated Logout 1.0 where the metadata names an endpoint.
+	EndSession func(g *Grant, returnTo, state string) string
 
 	// Err is for functions that make a Provider: what is wrong with their
 	// arguments. New reports it.
@@ -129,8 +136,8 @@ type Metadata struct {
 
 	UserInfoURL   string // its origin may receive the user's token
 	KeysURL       string // jwks_uri
-	RevocationURL string // RFC 7009; not used yet
-	EndSessionURL string // OpenID Connect RP-Initiated Logout 1.0; not used yet
+	RevocationURL string // RFC 7009
+	EndSessionURL string // OpenID Connect RP-Initiated Logout 1.0
 
 	// Algorithms are the ID token signature algorithms that are accepted.
 	Algorithms []string

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// A recentSet remembers keys for at least a while, in two generations of bounded
-// size; an old generation goes when a new key comes. When more keys come than
-// fit, the oldest are forgotten first.
+// A recentSet remembers keys, and when each was added last, for at least a while,
+// in two generations of bounded size; an old generation goes when a new key comes.
+// When more keys come than fit, the oldest are forgotten first.
 type recentSet struct {
 	while time.Duration
 	max   int // of one generation
 
 	mu        sync.RWMutex
-	cur, prev map[[16]byte]struct{}
+	cur, prev map[[16]byte]time.Time
 	since     time.Time // when cur was begun
 }
 
@@ -30,18 +30,25 @@ func (s *recentSet) add(key [16]byte, now time.Time) bool {
 		if now.Sub(s.since) > 2*s.while {
 			s.prev = nil
 		}
-		s.cur, s.since = make(map[[16]byte]struct{}), now
+		s.cur, s.since = make(map[[16]byte]time.Time), now
 	}
 	_, inCur := s.cur[key]
 	_, inPrev := s.prev[key]
-	s.cur[key] = struct{}{}
+	s.cur[key] = now
 	return !inCur && !inPrev
 }
 
-func (s *recentSet) has(key [16]byte) bool {
+// when returns the time at which key was added last, ok if it is known.
+func (s *recentSet) when(key [16]byte) (added time.Time, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	_, inCur := s.cur[key]
-	_, inPrev := s.prev[key]
-	return inCur || inPrev
+	if added, ok = s.cur[key]; !ok {
+		added, ok = s.prev[key]
+	}
+	return added, ok
+}
+
+func (s *recentSet) has(key [16]byte) bool {
+	_, ok := s.when(key)
+	return ok
 }

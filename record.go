@@ -16,6 +16,8 @@ const (
 	purposeToken    = 't'
 	purposeSeen     = 's'
 	purposeHandle   = 'h'
+	purposeLogout   = 'o'
+	purposeKept     = 'k'
 )
 
 // A record is the compact form of everything we seal: version, purpose, then

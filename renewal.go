@@ -66,6 +66,25 @@ func (rs *renewals) join(key [sha256.Size]byte, ask func() (tokenRecord, error))
 	return n
 }
 
+// latest returns the token that followed t, if it was renewed a moment ago, and t
+// if it was not.
+func (rs *renewals) latest(t tokenRecord) tokenRecord {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for n := rs.byKey[t.key()]; n != nil; n = rs.byKey[t.key()] {
+		select {
+		case <-n.done:
+		default:
+			return t // under way; see Auth.renew
+		}
+		if n.err != nil || n.token.key() == t.key() {
+			return t
+		}
+		t = n.token
+	}
+	return t
+}
+
 // key is what a renewal of t is known by.
 func (t *tokenRecord) key() [sha256.Size]byte {
 	return sha256.Sum256([]byte(t.RefreshToken + "\x00" + t.AccessToken))
@@ -116,24 +135,52 @@ func (a *Auth) renew(ctx context.Context, s *session, t tokenRecord) (tokenRecor
 		return newer, err
 	}
 	p := a.providers[s.user.Provider]
-	md, err := p.metadata(ctx)
+	t, err := a.ask(ctx, p, &s.user, t)
 	if err != nil {
 		return tokenRecord{}, err
 	}
-	client := newClient(p.base, &p.Provider, md.Endpoint.TokenURL)
-	g := newGrant(p, md, &s.user, t, client, nil)
+	if a.dead(s) { // logged out meanwhile, when this token was not there yet
+		if a.config.RevokeTokens {
+			a.giveBack(ctx, p, &s.user, t)
+		}
+		return tokenRecord{}, ErrLoginRequired
+	}
+	err = retry(ctx, func() (err error) {
+		t, err = a.storeToken(ctx, s, t)
+		return err
+	})
+	return t, err
+}
+
+// ask gets the token of u that follows t from p.
+func (a *Auth) ask(ctx context.Context, p *provider, u *User, t tokenRecord) (tokenRecord, error) {
+	ctx, g, err := p.acting(ctx, u, t)
+	if err != nil {
+		return tokenRecord{}, err
+	}
 	renew := p.Renew
 	if renew == nil {
 		renew = refresh
 	}
-	token, err := renew(context.WithValue(ctx, oauth2.HTTPClient, client), g)
+	token, err := renew(ctx, g)
 	if err == nil && (token == nil || token.AccessToken == "") {
 		err = errors.New("want a token")
 	}
 	if err != nil {
 		return tokenRecord{}, withoutURL(err)
 	}
-	return a.storeToken(ctx, s, t.next(token, a.now()))
+	return t.next(token, a.now()), nil
+}
+
+// acting returns the grant of u, who has the token t of p, and a context for the
+// functions of p.
+func (p *provider) acting(ctx context.Context, u *User, t tokenRecord) (context.Context, *Grant, error) {
+	md, err := p.metadata(ctx)
+	if err != nil {
+		return ctx, nil, err
+	}
+	c := newClient(p.base, &p.Provider, md.Endpoint.TokenURL)
+	return context.WithValue(ctx, oauth2.HTTPClient, c), newGrant(p, md, u, t, c, nil), nil
 }
 
 // refresh is RFC 6749 section 6.
@@ -173,9 +220,9 @@ func newGrant(p *provider, md *Metadata, u *User, t tokenRecord, c *http.Client,
 	return g
 }
 
-// over reports whether err of a renewal means that the provider has ended what
+// withdrawn reports whether err of a renewal means that the provider has ended what
 // the login began.
-func over(err error) bool {
+func withdrawn(err error) bool {
 	var re *oauth2.RetrieveError
 	return errors.Is(err, ErrLoginRequired) || errors.As(err, &re) && re.ErrorCode == "invalid_grant"
 }

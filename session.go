@@ -43,7 +43,7 @@ const (
 
 func (s *session) record() record {
 	u := &s.user
-	return newRecord(purposeIdentity).str(string(s.id[:])).int(s.began.Unix()).int(int64(s.tokens)).
+	return newRecord(purposeIdentity).str(string(s.id[:])).int(s.began.UnixMilli()).int(int64(s.tokens)).
 		str(u.Provider).str(u.ID).str(u.Username).str(u.Name).str(u.Picture).
 		str(u.Email).str(u.UnverifiedEmail).strMap(u.Extra)
 }
@@ -52,7 +52,7 @@ func readSession(b []byte) (*session, bool) {
 	r := readRecord(b, purposeIdentity)
 	var s session
 	n := copy(s.id[:], r.str())
-	s.began, s.tokens = time.Unix(r.int(), 0), tokenState(r.int())
+	s.began, s.tokens = time.UnixMilli(r.int()), tokenState(r.int())
 	s.user = User{
 		Provider: r.str(), ID: r.str(), Username: r.str(), Name: r.str(), Picture: r.str(),
 		Email: r.str(), UnverifiedEmail: r.str(), Extra: r.strMap(),
@@ -106,7 +106,7 @@ func (a *Auth) eachIdentity(r *http.Request, f func(value string) bool) {
 				return
 			}
 			id, _, ok := a.openHandle(value)
-			if !ok || slices.Contains(asked, id) || a.revoked.has(id) {
+			if !ok || slices.Contains(asked, id) || a.ended(id) {
 				return
 			}
 			asked = append(asked, id)
@@ -133,7 +133,7 @@ func (a *Auth) open(r *http.Request, value string) (*session, error) {
 	}
 	now := a.now()
 	// Somebody who came by a provider that is not there any more is nobody.
-	if s == nil || a.providers[s.user.Provider] == nil || now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.revoked.has(s.id) {
+	if s == nil || a.providers[s.user.Provider] == nil || now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.dead(s) {
 		return nil, nil
 	}
 	return s, nil
@@ -183,7 +183,7 @@ func (a *Auth) maxAge(s *session) int {
 // with a fresh ID begins (session fixation; RFC 9700 section 4.5.3.2). Nothing is
 // set unless everything can be.
 func (a *Auth) begin(w http.ResponseWriter, r *http.Request, f *flow, u *User, g *Grant) error {
-	s := &session{user: *u, began: a.now()}
+	s := &session{user: *u, began: a.now().Truncate(time.Millisecond)} // as in its record
 	rand.Read(s.id[:])
 	if g.Token != nil {
 		s.tokens = tokenKept
@@ -239,9 +239,9 @@ func (a *Auth) endUnseen(w http.ResponseWriter, r *http.Request, f *flow) {
 	if f.old == nil {
 		return
 	}
-	a.revoked.add(f.old.id, a.now())
+	a.revokeSession(r.Context(), f.old.id)
 	if f.old.handle != "" {
-		a.dropStored(r, f.old.id, f.old.handle)
+		a.dropStored(r, f.old.handle)
 	}
 	for i := range maxPieces {
 		a.cookies.clear(w, a.cookies.piece(i))
@@ -288,18 +288,20 @@ func (a *Auth) identityCookie(s *session) (*http.Cookie, error) {
 	return a.cookies.cookie(name, value, a.maxAge(s)), nil
 }
 
-// end removes the session of r, if there is one, from the browser, from the
-// Store and, by its ID, from this process: a copy of its cookies is worth
-// nothing afterwards. It returns what was ended.
+// end removes the session of r, if there is one, from the browser and from the
+// Store, and revokes it: a copy of its cookies is worth nothing afterwards. It
+// returns what was ended.
 func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 	var ended *session
 	a.eachIdentity(r, func(value string) bool {
 		if s, _ := a.open(r, value); s != nil {
 			ended = s
-			a.revoked.add(s.id, a.now())
 		}
 		if id, handle, ok := a.openHandle(value); ok {
-			a.dropStored(r, id, handle)
+			a.revokeSession(r.Context(), id) // even if the Store does not answer
+			a.dropStored(r, handle)
+		} else if ended != nil {
+			a.revokeSession(r.Context(), ended.id)
 		}
 		return false
 	})

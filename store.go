@@ -118,7 +118,7 @@ func (a *Auth) fromStore(ctx context.Context, handle string) (*sessions.Session,
 // openStored returns the session that the value of our cookie stands for.
 func (a *Auth) openStored(r *http.Request, value string) (*session, error) {
 	id, handle, ok := a.openHandle(value)
-	if !ok || a.revoked.has(id) {
+	if !ok || a.ended(id) {
 		return nil, nil
 	}
 	stored, err := a.fromStore(r.Context(), handle)
@@ -169,7 +169,7 @@ func (a *Auth) storeToken(ctx context.Context, s *session, t tokenRecord) (token
 	if err != nil {
 		return t, err
 	}
-	if stored == nil || a.revoked.has(s.id) {
+	if stored == nil || a.dead(s) {
 		return t, ErrLoginRequired
 	}
 	if stored.Values[tokenKey], err = a.sealToken(s, t); err != nil {
@@ -179,7 +179,7 @@ func (a *Auth) storeToken(ctx context.Context, s *session, t tokenRecord) (token
 	if err = a.config.Store.Save(a.storeRequest(ctx, s.handle), make(header), stored); err != nil {
 		return t, fmt.Errorf("%w: %w", errStoreDown, err)
 	}
-	if a.revoked.has(s.id) { // by a logout that deleted the record before we wrote it again
+	if a.dead(s) { // by a logout that deleted the record before we wrote it again
 		setMaxAge(stored, -1)
 		return t, errors.Join(ErrLoginRequired, a.config.Store.Save(a.storeRequest(ctx, s.handle), make(header), stored))
 	}
@@ -187,8 +187,7 @@ func (a *Auth) storeToken(ctx context.Context, s *session, t tokenRecord) (token
 }
 
 // dropStored deletes the record of a session.
-func (a *Auth) dropStored(r *http.Request, id [16]byte, handle string) {
-	a.revoked.add(id, a.now()) // even if the Store does not answer
+func (a *Auth) dropStored(r *http.Request, handle string) {
 	stored, err := a.fromStore(r.Context(), handle)
 	if stored != nil {
 		setMaxAge(stored, -1)

@@ -74,18 +74,18 @@ func (a *Auth) current(w http.ResponseWriter, r *http.Request) (*session, tokenR
 // keepRenewed renews t and gives the browser what came of it.
 func (a *Auth) keepRenewed(w http.ResponseWriter, r *http.Request, s *session, t tokenRecord) (tokenRecord, error) {
 	var fresh tokenRecord
-	err := a.renewable(s, &t)
+	err := a.renewable(s.user.Provider, &t)
 	if err == nil {
 		fresh, err = a.renewed(r, s, t)
 	}
 	switch {
-	case a.revoked.has(s.id): // meanwhile; a late answer must not bring it back
+	case a.dead(s): // meanwhile; a late answer must not bring it back
 		return tokenRecord{}, ErrLoginRequired
 	case err == nil:
 		return fresh, a.replaceToken(w, r, s, fresh)
 	case a.valid(&t) && !errors.Is(err, ErrLoginRequired): // renewed a little early, and perhaps by another replica
 		return t, nil
-	case over(err):
+	case withdrawn(err):
 		a.end(w, r)
 		return tokenRecord{}, fmt.Errorf("%w: the provider has withdrawn the token: %w", ErrLoginRequired, err)
 	case errors.Is(err, ErrNoToken), errors.Is(err, errStoreDown), errors.Is(err, ErrProvider):
@@ -95,9 +95,9 @@ func (a *Auth) keepRenewed(w http.ResponseWriter, r *http.Request, s *session, t
 }
 
 // renewable reports why t cannot be renewed, if it cannot.
-func (a *Auth) renewable(s *session, t *tokenRecord) error {
+func (a *Auth) renewable(provider string, t *tokenRecord) error {
 	switch {
-	case t.RefreshToken != "" || a.providers[s.user.Provider].Renew != nil:
+	case t.RefreshToken != "" || a.providers[provider].Renew != nil:
 		return nil
 	case a.refused.has(t.mark()):
 		return fmt.Errorf("%w: it was refused, and there is no refresh token", ErrNoToken)
@@ -201,13 +201,27 @@ func (t *tokenRecord) token() *oauth2.Token {
 }
 
 func (a *Auth) sealToken(s *session, t tokenRecord) (string, error) {
+	return a.tokens.seal(a.cookies.token(), t.fields(newRecord(purposeToken).str(string(s.id[:]))))
+}
+
+// fields adds those of t to r.
+func (t *tokenRecord) fields(r record) record {
 	expiry := int64(0)
 	if !t.Expiry.IsZero() {
 		expiry = t.Expiry.Unix()
 	}
-	rec := newRecord(purposeToken).str(string(s.id[:])).str(t.AccessToken).str(t.TokenType).
-		str(t.RefreshToken).int(expiry).str(t.idToken).strs(t.scopes).int(t.issued.Unix())
-	return a.tokens.seal(a.cookies.token(), rec)
+	return r.str(t.AccessToken).str(t.TokenType).str(t.RefreshToken).int(expiry).
+		str(t.idToken).strs(t.scopes).int(t.issued.Unix())
+}
+
+// token reads what fields has added.
+func (r *recordReader) token() tokenRecord {
+	t := tokenRecord{Token: oauth2.Token{AccessToken: r.str(), TokenType: r.str(), RefreshToken: r.str()}}
+	if expiry := r.int(); expiry != 0 {
+		t.Expiry = time.Unix(expiry, 0)
+	}
+	t.idToken, t.scopes, t.issued = r.str(), r.strs(), time.Unix(r.int(), 0)
+	return t
 }
 
 func (a *Auth) openToken(s *session, sealed string) (tokenRecord, bool) {
@@ -217,10 +231,6 @@ func (a *Auth) openToken(s *session, sealed string) (tokenRecord, bool) {
 	}
 	r := readRecord(b, purposeToken)
 	id := r.str()
-	t := tokenRecord{Token: oauth2.Token{AccessToken: r.str(), TokenType: r.str(), RefreshToken: r.str()}}
-	if expiry := r.int(); expiry != 0 {
-		t.Expiry = time.Unix(expiry, 0)
-	}
-	t.idToken, t.scopes, t.issued = r.str(), r.strs(), time.Unix(r.int(), 0)
+	t := r.token()
 	return t, r.ok() && id == string(s.id[:])
 }
