@@ -51,7 +51,7 @@ func ofSwitches() []mutant {
 		{"silent login refused", "", edits{{exchange, `		f.kind, f.reason = ErrLoginRequired, code` + "\n", ``}}},
 		{"characters of error codes", "", edits{{token, `c <= ' ' || c > '~' || c == '"' || c == '\\'`, `c == 0`}}},
 		{"length of error codes", "", edits{{token, ` || len(code) > 64`, ``}}},
-		{"parameters that may repeat", "", edits{{exchange, `for _, key := range []string{"state", "code", "iss", "error", "error_code"} {`, `for key := range params {`}}},
+		{"parameters that may repeat", "", edits{{exchange, `for _, key := range callbackKeys() {`, `for key := range params {`}}},
 
 		{"one request with a code", "", edits{{exchange, `Endpoint: md.Endpoint, RedirectURL: f.redirectURL,`, `Endpoint: oauth2.Endpoint{TokenURL: md.Endpoint.TokenURL}, RedirectURL: f.redirectURL,`}}},
 		{"errors with status 200", "", edits{{token, `resp.StatusCode/100 != 2, errorCode(members)`, `resp.StatusCode/100 != 2, ""`}}},
