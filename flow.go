@@ -101,9 +101,14 @@ func (f *flow) expired(now time.Time) bool {
 func (f *flow) authURL(p *Provider, md *Metadata) string {
 	c := oauth2.Config{ClientID: p.ClientID, Endpoint: md.Endpoint, RedirectURL: f.redirectURL}
 	var opts []oauth2.AuthCodeOption
+	var more []string // of one name, such as resource (RFC 8707 section 2)
 	for key, values := range p.Params {
-		for _, v := range values {
-			opts = append(opts, oauth2.SetAuthURLParam(key, v))
+		for i, v := range values {
+			if i == 0 {
+				opts = append(opts, oauth2.SetAuthURLParam(key, v))
+			} else {
+				more = append(more, "&"+url.QueryEscape(key)+"="+url.QueryEscape(v))
+			}
 		}
 	}
 	if len(p.Scopes) > 0 { // an empty scope parameter breaks some providers
@@ -116,7 +121,7 @@ func (f *flow) authURL(p *Provider, md *Metadata) string {
 	if p.openID() {
 		opts = append(opts, oauth2.SetAuthURLParam("nonce", f.nonce))
 	}
-	u := c.AuthCodeURL(f.state, append(opts, oauth2.S256ChallengeOption(f.verifier))...)
+	u := c.AuthCodeURL(f.state, append(opts, oauth2.S256ChallengeOption(f.verifier))...) + strings.Join(more, "")
 	// The query encodes a plus sign as %2B, so every "+" left is a space; Apple
 	// and others understand only %20. What stands before the query is not ours.
 	base, query, _ := strings.Cut(u, "?")
