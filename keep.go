@@ -182,13 +182,22 @@ func (a *Auth) grantFor(ctx context.Context, key string) (*Grant, error) {
 		return nil, err
 	}
 	k, _, err := a.loadKept(ctx, key)
+	for range 2 { // what another process got may have ended by now
+		if err != nil || !a.due(&k.token) {
+			break
+		}
+		if err = a.waitForRenewal(ctx, key, k); err == nil {
+			k, _, err = a.loadKept(ctx, key) // whoever it belongs to by now
+		} else if a.valid(&k.token) && !withdrawn(err) { // it was a little early
+			err = nil
+			break
+		}
+	}
+	if err == nil && !a.valid(&k.token) {
+		err = fmt.Errorf("%w: the renewed token had expired", ErrProvider)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if a.due(&k.token) {
-		if k.token, err = a.renewedKept(ctx, key, k); err != nil {
-			return nil, err
-		}
 	}
 	p := a.providers[k.user.Provider]
 	md, err := p.metadata(ctx)
@@ -198,39 +207,30 @@ func (a *Auth) grantFor(ctx context.Context, key string) (*Grant, error) {
 	return newGrant(p, md, &k.user, k.token, newAPIClient(p.base), nil), nil
 }
 
-// renewedKept returns the token that follows that of k, or its own if there is
-// none yet and it will still do.
-func (a *Auth) renewedKept(ctx context.Context, key string, k kept) (tokenRecord, error) {
+// waitForRenewal has the token of k renewed, once for all who wait.
+func (a *Auth) waitForRenewal(ctx context.Context, key string, k kept) error {
 	if k.token.AccessToken == "" {
-		return tokenRecord{}, fmt.Errorf("%w: the provider has withdrawn it", ErrNoToken)
+		return fmt.Errorf("%w: the provider has withdrawn it", ErrNoToken)
 	}
-	err := a.renewable(k.user.Provider, &k.token)
-	if err == nil {
-		sum := k.token.key()
-		n := a.renewals.join(sha256.Sum256([]byte("kept\x00"+key+"\x00"+string(sum[:]))), func() (tokenRecord, error) {
-			return a.renewKept(ctx, key, k.token)
-		})
-		select {
-		case <-n.done:
-		case <-ctx.Done():
-			return tokenRecord{}, ctx.Err()
-		}
-		if n.err == nil && a.valid(&n.token) {
-			return n.token, nil
-		}
-		err = n.err
+	if err := a.renewable(k.user.Provider, &k.token); err != nil {
+		return err
+	}
+	sum := k.token.key()
+	n := a.renewals.join(sha256.Sum256([]byte("kept\x00"+key+"\x00"+string(sum[:]))), func() (tokenRecord, error) {
+		return a.renewKept(ctx, key, k.token)
+	})
+	select {
+	case <-n.done:
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	switch {
-	case err == nil:
-		return tokenRecord{}, fmt.Errorf("%w: the renewed token had expired", ErrProvider)
-	case a.valid(&k.token) && !withdrawn(err):
-		return k.token, nil
-	case withdrawn(err):
-		return tokenRecord{}, fmt.Errorf("%w: the provider has withdrawn it: %w", ErrNoToken, err)
-	case errors.Is(err, ErrNoToken), errors.Is(err, ErrProvider), errors.Is(err, errTokens):
-		return tokenRecord{}, err
+	case n.err == nil, errors.Is(n.err, ErrNoToken), errors.Is(n.err, ErrProvider), errors.Is(n.err, errTokens):
+		return n.err
+	case withdrawn(n.err):
+		return fmt.Errorf("%w: the provider has withdrawn it: %w", ErrNoToken, n.err)
 	}
-	return tokenRecord{}, fmt.Errorf("%w: renewing the token: %w", ErrProvider, err)
+	return fmt.Errorf("%w: renewing the token: %w", ErrProvider, n.err)
 }
 
 // errTokens is wrapped by errors of the TokenStore.
