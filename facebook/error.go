@@ -3,6 +3,8 @@ package facebook
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 
 	"github.com/doorlatch/login"
@@ -80,6 +82,24 @@ func plain(s string) string {
 		return ""
 	}
 	return s
+}
+
+// ResponseError returns why the Graph API refused the request that resp answers, for
+// requests that an application sends with the client of [login.Auth.ClientFor] or
+// [login.Auth.Client]: nil if the status is 2xx; an [*Error] if Facebook explains
+// it, after reading 64 KiB of the body at most; and otherwise an error that wraps
+// [login.ErrProvider].
+func ResponseError(resp *http.Response) error {
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err == nil {
+		if e := parseError(resp.StatusCode, body); e != nil {
+			return e
+		}
+	}
+	return fmt.Errorf("%w: status %d", login.ErrProvider, resp.StatusCode)
 }
 
 func tokenError(status int, body []byte) error {

@@ -15,10 +15,26 @@
 // secret, so that a stolen token is of no use without it: switch on "Require App
 // Secret" in the settings of the app. Failures are an [*Error].
 //
-// Tokens cannot be renewed, only replaced by a new login, at which Facebook asks
-// the person nothing that they have answered before. Provider.Revoke withdraws
-// everything that the person allowed the app, so that their next login asks them
-// again.
+// # Tokens
+//
+// The token of a login lasts an hour or two; [Config].LongLived makes that about
+// 60 days. It cannot be renewed. When it ends is in the Expiry of what
+// [login.Auth.Token] returns, where Facebook said so, and once it has ended that
+// method returns [login.ErrNoToken]. It can only be replaced by a new login: send
+// the person to /login/facebook, in good time or at the end, and they are sent
+// straight back, since Facebook asks nothing that they have answered before. A
+// password change or a withdrawn permission ends a token early; then the Graph API
+// answers with an error of which [Error.Expired] is true. [Inspect] tells all of
+// this about a token without using it.
+//
+// A program that posts to a page needs a token of that page: [Pages] has those of
+// all that the person manages. The token of a page has no end of its own if it was
+// asked for with a long-lived one, but what ends the person's tokens early ends it
+// too.
+//
+// Provider.Revoke withdraws everything that the person allowed the app, so that
+// their next login asks them again. If they do so at Facebook, it tells the app in
+// a [SignedRequest].
 package facebook
 
 import (
@@ -62,7 +78,7 @@ type Config struct {
 	// LongLived exchanges the token of a login, which lasts an hour or two, for
 	// one of about 60 days. If that fails, so does the login. Where Facebook
 	// does not say when the token expires, its Expiry stays zero, which here
-	// means unknown.
+	// means unknown: ask [Inspect].
 	LongLived bool
 
 	// Rerequest asks again for permissions that the person declined at an

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -200,7 +201,13 @@ func TestVersion(t *testing.T) {
 func TestPrint(t *testing.T) {
 	c := facebook.Config{ClientID: clientID, ClientSecret: clientSecret}
 	providertest.CheckPrinting(t, clientID, clientSecret, canaries, c, &c, []facebook.Config{c}, c.Provider())
-	if kind := slog.AnyValue(c).Resolve().Kind(); kind != slog.KindString {
-		t.Errorf("got a log value of kind %v, want a string", kind)
+	page := facebook.Page{ID: "200000000000002", Name: "Example Page", Token: &oauth2.Token{AccessToken: pageToken}}
+	g := page.Grant(&login.Grant{Provider: c.Provider(), Client: &http.Client{Transport: http.DefaultTransport}})
+	secrets := append(providertest.Canaries{pageToken}, canaries...)
+	providertest.CheckPrinting(t, page.ID, clientSecret, secrets, page, &page, []facebook.Page{page}, g, struct{ Page facebook.Page }{page})
+	for _, v := range []any{c, page} {
+		if kind := slog.AnyValue(v).Resolve().Kind(); kind != slog.KindString {
+			t.Errorf("got a log value of kind %v, want a string", kind)
+		}
 	}
 }

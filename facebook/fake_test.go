@@ -10,12 +10,16 @@ import (
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/facebook"
 	"github.com/doorlatch/login/internal/providertest"
+	"golang.org/x/oauth2"
 )
 
 const (
 	clientID     = "100000000000001"
 	clientSecret = "0123456789abcdef0123456789abcdef"
 	short, long  = "EAASYNTHETICSHORT", "EAASYNTHETICLONG"
+	pageToken    = "EAASYNTHETICPAGE"
+	appToken     = clientID + "|" + clientSecret
+	appProof     = "1cb7cc0444f4cb6cd4f3a50edcb93333ad848098c2b35532867f8a5c3f280d51"
 )
 
 // canaries must never be in a URL that Facebook is asked for, nor in an error.
@@ -28,6 +32,7 @@ func start(t *testing.T, answers map[string]string) *providertest.Server {
 	all := map[string]string{"POST token": "token_ok", "GET me": "me_ok", "GET me/permissions": "permissions_mixed"}
 	maps.Copy(all, answers)
 	byToken := proofs(t)
+	byToken[appToken] = appProof
 	return providertest.Start(t, providertest.Site{
 		AuthorizePath: "/v25.0/dialog/oauth",
 		Line: func(r providertest.Request) string {
@@ -43,9 +48,11 @@ func start(t *testing.T, answers map[string]string) *providertest.Server {
 
 const tokenPath = "/v25.0/oauth/access_token"
 
-// line is method and path, without the version.
+// line is method and path, without the version, and the cursor if there is one.
 func line(r providertest.Request) string {
 	switch {
+	case r.Query.Get("after") != "":
+		return r.Method + " " + strings.TrimPrefix(r.Path, "/v25.0/") + " after " + r.Query.Get("after")
 	case r.Path != tokenPath:
 		return r.Method + " " + strings.TrimPrefix(r.Path, "/v25.0/")
 	case r.Form().Get("grant_type") == "fb_exchange_token":
@@ -86,6 +93,23 @@ func proofs(t *testing.T) map[string]string {
 
 func config(fb *providertest.Server) facebook.Config {
 	return facebook.Config{ClientID: clientID, ClientSecret: clientSecret, DialogURL: fb.URL, GraphURL: fb.URL}
+}
+
+// grant returns the grant of a login at fb.
+func grant(t *testing.T, fb *providertest.Server) *login.Grant {
+	t.Helper()
+	got := logIn(t, config(fb).Provider())
+	if got.Err != nil {
+		t.Fatal(got.Err)
+	}
+	return got.Grant
+}
+
+// with returns g with another token.
+func with(g *login.Grant, token string) *login.Grant {
+	other := *g
+	other.Token = &oauth2.Token{AccessToken: token}
+	return &other
 }
 
 // logIn takes a browser through a whole login with p.

@@ -13,14 +13,27 @@ import (
 	"github.com/doorlatch/login/internal/fetch"
 )
 
+// tokenKey is the key, in the context of a request, of the token that it carries
+// in place of the grant's: that of a page, or of the app itself. So these requests
+// too go out by Grant.Client, with its bounds and only to the Graph API.
+type tokenKey struct{}
+
+func withToken(ctx context.Context, token string) context.Context {
+	return context.WithValue(ctx, tokenKey{}, token)
+}
+
 // prove is the Provider.Authorize: it sends the token in the header, and
 // appsecret_proof beside it: without the app secret, a stolen token is of no use
-// to anybody else. The proof is in the query, where Facebook wants it; it cannot
-// be used without the token either.
+// to anybody else. The proof is that of the very token in the header. It is in the
+// query, where Facebook wants it; it cannot be used without the token either.
 func prove(r *http.Request, g *login.Grant) {
-	r.Header.Set("Authorization", "Bearer "+g.Token.AccessToken)
+	token, ok := r.Context().Value(tokenKey{}).(string)
+	if !ok {
+		token = g.Token.AccessToken
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
 	mac := hmac.New(sha256.New, []byte(g.Provider.ClientSecret))
-	mac.Write([]byte(g.Token.AccessToken))
+	mac.Write([]byte(token))
 	u := *r.URL // which a clone of the request may share with the original
 	q := u.Query()
 	q.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
@@ -28,8 +41,11 @@ func prove(r *http.Request, g *login.Grant) {
 	r.URL = &u
 }
 
+// hasToken reports whether there is something to act with.
+func hasToken(g *login.Grant) bool { return g.Token != nil && g.Token.AccessToken != "" }
+
 // call sends a request to the Graph API as the user and reads the answer into v.
-// path is relative to the version. The error is an *Error if Facebook explains
+// path is relative to the version; its query is in no error. The error is an *Error if Facebook explains
 // it, and wraps login.ErrProvider in any case.
 func call(ctx context.Context, g *login.Grant, method, path string, v any) error {
 	r, err := http.NewRequestWithContext(ctx, method, path, nil)
@@ -38,6 +54,9 @@ func call(ctx context.Context, g *login.Grant, method, path string, v any) error
 	}
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s %s: "+format, append([]any{login.ErrProvider, method, r.URL.Path}, args...)...)
+	}
+	if g.Client == nil {
+		return fail("want a Grant with a Client")
 	}
 	resp, err := fetch.Do(g.Client, r)
 	if err != nil {

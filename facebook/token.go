@@ -43,7 +43,7 @@ func renew(context.Context, *login.Grant) (*oauth2.Token, error) {
 
 // revoke withdraws everything the person allowed the app, their tokens included.
 func revoke(ctx context.Context, g *login.Grant) error {
-	if g.Token == nil || g.Token.AccessToken == "" {
+	if !hasToken(g) {
 		return fmt.Errorf("%w: nothing to revoke", login.ErrNoToken)
 	}
 	var answer any // true, or {"success":true}

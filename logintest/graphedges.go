@@ -50,27 +50,34 @@ func (s *Facebook) deletePermission(g *graphCall) {
 func pageName(id string) string { return "Example Page " + id }
 
 // accounts is GET /{user}/accounts: the pages that the person manages, with a
-// token for each. The token of a page does not expire if that of the person is a
-// long-lived one.
+// token for each, 25 at a time or as many as limit says. The token of a page does
+// not expire if that of the person is a long-lived one.
 func (s *Facebook) accounts(g *graphCall) {
-	data := []map[string]any{}
+	var all []string
 	if s.granted(g.u.ID, "pages_show_list") {
-		expires := g.token.expires
-		if g.token.longLived() {
-			expires = time.Time{}
-		}
-		for _, id := range extraList(g.u, "pages") {
-			t := token{grant: g.token.grant, issued: g.now(), expires: expires, page: id}
-			data = append(data, map[string]any{
-				"access_token": s.ledger.issue("EAAPAGE"+rand.Text(), t), "id": id, "name": pageName(id),
-				"category": "Internet Company", "category_list": []map[string]string{{"id": "2256", "name": "Internet Company"}},
-				"tasks": []string{"ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE"},
-			})
-		}
+		all = extraList(g.u, "pages")
+	}
+	from, to, e := g.window(len(all))
+	if e != nil {
+		g.graphError(e)
+		return
+	}
+	expires := g.token.expires
+	if g.token.longLived() {
+		expires = time.Time{}
+	}
+	data := []map[string]any{}
+	for _, id := range all[from:to] {
+		t := token{grant: g.token.grant, issued: g.now(), expires: expires, page: id}
+		data = append(data, map[string]any{
+			"access_token": s.ledger.issue("EAAPAGE"+rand.Text(), t), "id": id, "name": pageName(id),
+			"category": "Internet Company", "category_list": []map[string]string{{"id": "2256", "name": "Internet Company"}},
+			"tasks": []string{"ANALYZE", "ADVERTISE", "MODERATE", "CREATE_CONTENT", "MANAGE"},
+		})
 	}
 	answer := map[string]any{"data": data}
 	if len(data) > 0 {
-		answer["paging"] = map[string]any{"cursors": map[string]string{"before": "INVENTED", "after": "INVENTED"}}
+		answer["paging"] = g.paging(from, to, len(all))
 	}
 	g.graphJSON(http.StatusOK, answer)
 }
@@ -116,6 +123,10 @@ func (s *Facebook) post(g *graphCall) {
 // debugToken is GET /debug_token: what a token is, told to the app.
 func (s *Facebook) debugToken(c *call) {
 	value := c.graphToken()
+	if e := c.checkProof(value); e != nil {
+		c.graphError(e)
+		return
+	}
 	id, secret, _ := strings.Cut(value, "|")
 	if _, err := s.ledger.find(value, appToken, c.now()); err != nil && (id != c.clientID || !equal(secret, c.clientSecret)) {
 		c.graphError(&graphError{code: 100, message: "(#100) You must provide an app access token, or a user access token " +
