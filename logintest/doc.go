@@ -64,6 +64,12 @@
 //
 // TokenLifetime and the clock Now make tokens expire.
 //
+// # Testing an API
+//
+// With the field Audience, access tokens are JWTs for the API of that name (RFC
+// 9068). The token endpoint also takes client_credentials: that token acts for the
+// application itself, and /userinfo refuses it, because it has no user.
+//
 // # Looking at the other side
 //
 // Requests holds what was received. Problems holds what was wrong with it: the

@@ -41,12 +41,12 @@ func (k *signingKey) load() error {
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// sign makes a JWS in compact form (RFC 7515 section 7.1).
-func (k *signingKey) sign(claims map[string]any) (string, error) {
+// sign makes a JWS of that type in compact form (RFC 7515 section 7.1).
+func (k *signingKey) sign(typ string, claims map[string]any) (string, error) {
 	if err := k.load(); err != nil {
 		return "", err
 	}
-	header, err := json.Marshal(map[string]string{"alg": "RS256", "typ": "JWT", "kid": k.id})
+	header, err := json.Marshal(map[string]string{"alg": "RS256", "typ": typ, "kid": k.id})
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +113,7 @@ func (s *Server) idToken(c *call, g *grant, access, nonce string) (string, error
 	if nonce != "" {
 		claims["nonce"] = nonce
 	}
-	return s.key.sign(claims)
+	return s.key.sign("JWT", claims)
 }
 
 // claimsOf are the claims about u that the scopes ask for (OpenID Connect Core

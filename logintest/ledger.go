@@ -57,6 +57,7 @@ var (
 	errUsed    = errors.New("it was used before, so everything that came of it is revoked")
 	errExpired = errors.New("it has expired")
 	errRevoked = errors.New("it was revoked")
+	errMachine = errors.New("it acts for an application, and no user")
 )
 
 // ledger keeps the codes and tokens that were issued.

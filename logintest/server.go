@@ -46,6 +46,10 @@ type Server struct {
 	// it is an hour.
 	TokenLifetime time.Duration
 
+	// Audience makes access tokens JWTs for the API of that identifier (RFC
+	// 9068). If empty, they are random text.
+	Audience string
+
 	// NoRefresh leaves refresh tokens out.
 	NoRefresh bool
 
@@ -94,7 +98,7 @@ func (s *Server) settings() settings {
 		url: s.URL, clientID: s.ClientID, clientSecret: s.ClientSecret, users: people(s.URL, s.Users),
 		loginAs: s.LoginAs, interactive: s.Interactive, deny: s.Deny, lifetime: lifetime,
 		intercept: s.Intercept, now: s.Now,
-		sendIss: s.SendIss && !s.Minimal, noRefresh: s.NoRefresh, minimal: s.Minimal,
+		sendIss: s.SendIss && !s.Minimal, noRefresh: s.NoRefresh, minimal: s.Minimal, audience: s.Audience,
 	}
 }
 
@@ -167,7 +171,7 @@ func (s *Server) metadata(c *call) {
 		"scopes_supported":                               []string{"openid", "profile", "email", "offline_access"},
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       []string{"query", "form_post"},
-		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token", "client_credentials"},
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          []string{"RS256"},
 		"token_endpoint_auth_methods_supported":          []string{"client_secret_basic", "client_secret_post"},

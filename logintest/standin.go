@@ -32,8 +32,9 @@ type settings struct {
 	intercept              func(http.ResponseWriter, *http.Request) bool
 	now                    func() time.Time
 
-	sendIss, noRefresh, minimal bool // Server and GitHub
-	requireProof                bool // Facebook
+	sendIss, noRefresh, minimal bool   // Server and GitHub
+	audience                    string // Server
+	requireProof                bool   // Facebook
 }
 
 // withDefaults fills in what was left zero, so that a literal is a server too.

@@ -69,8 +69,10 @@ func (s *Server) token(c *call) {
 			e = s.exchange(c, form)
 		case "refresh_token":
 			e = s.refresh(c, form)
+		case "client_credentials":
+			e = s.clientCredentials(c, form)
 		default:
-			e = &tokenError{"unsupported_grant_type", fmt.Errorf("want the grant_type authorization_code or refresh_token, have %q", grantType)}
+			e = &tokenError{"unsupported_grant_type", fmt.Errorf("want the grant_type authorization_code, refresh_token or client_credentials, have %q", grantType)}
 		}
 	}
 	if e != nil {
@@ -110,9 +112,13 @@ func (s *Server) refresh(c *call, form url.Values) *tokenError {
 // issue answers with tokens for g.
 func (s *Server) issue(c *call, g *grant, nonce string) *tokenError {
 	now := c.now()
-	access := s.ledger.issue(rand.Text(), token{grant: g, issued: now, expires: now.Add(c.lifetime)})
+	access, err := s.accessToken(c, g)
+	if err != nil {
+		return &tokenError{"server_error", err}
+	}
+	s.ledger.issue(access, token{grant: g, issued: now, expires: now.Add(c.lifetime)})
 	answer := map[string]any{"access_token": access}
-	if !c.noRefresh {
+	if !c.noRefresh && !g.isMachine() {
 		answer["refresh_token"] = s.ledger.issue(rand.Text(), token{grant: g, kind: refreshToken, issued: now})
 	}
 	if !c.minimal {

@@ -44,7 +44,11 @@ func (s *Server) resource(c *call) (*login.User, token, bool) {
 		return nil, token{}, false
 	}
 	t, err := s.ledger.find(value, accessToken, c.now())
-	if err == nil && c.user(t.user) == nil {
+	switch {
+	case err != nil:
+	case t.isMachine():
+		err = errMachine
+	case c.user(t.user) == nil:
 		err = errRevoked
 	}
 	if err != nil {
