@@ -197,7 +197,7 @@ func (a *Auth) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer") // the URL of a failed callback holds a code
 	if status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", `Cookie realm="`+a.origin+`"`) // RFC 9110 section 11.6.1 wants one
+		h.Add("WWW-Authenticate", `Cookie realm="`+a.origin+`"`) // RFC 9110 section 11.6.1 wants one
 	}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		h.Set("Retry-After", "5")
