@@ -13,8 +13,8 @@ type recentSet struct {
 	max   int // of one generation
 
 	mu        sync.RWMutex
-	cur, prev map[[16]byte]time.Time
-	since     time.Time // when cur was begun
+	cur, prev map[[16]byte]int64 // nanoseconds since 1970: a map without pointers costs the garbage collector nothing
+	since     time.Time          // when cur was begun
 }
 
 func newRecentSet(while time.Duration, max int) *recentSet {
@@ -30,11 +30,11 @@ func (s *recentSet) add(key [16]byte, now time.Time) bool {
 		if now.Sub(s.since) > 2*s.while {
 			s.prev = nil
 		}
-		s.cur, s.since = make(map[[16]byte]time.Time), now
+		s.cur, s.since = make(map[[16]byte]int64), now
 	}
 	_, inCur := s.cur[key]
 	_, inPrev := s.prev[key]
-	s.cur[key] = now
+	s.cur[key] = now.UnixNano()
 	return !inCur && !inPrev
 }
 
@@ -42,10 +42,14 @@ func (s *recentSet) add(key [16]byte, now time.Time) bool {
 func (s *recentSet) when(key [16]byte) (added time.Time, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if added, ok = s.cur[key]; !ok {
-		added, ok = s.prev[key]
+	n, ok := s.cur[key]
+	if !ok {
+		n, ok = s.prev[key]
 	}
-	return added, ok
+	if !ok {
+		return time.Time{}, false
+	}
+	return time.Unix(0, n), true
 }
 
 func (s *recentSet) has(key [16]byte) bool {
