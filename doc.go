@@ -49,11 +49,26 @@
 // To change the key, put the old one into [Config.OldKeys] and leave it there
 // for a Lifetime.
 //
+// Logging out ends the session for copies of its cookies, too. [Auth.End] does so
+// for all sessions of a user; replicas share what was ended by
+// [Config.Revocations]. [Config.RevokeTokens] and [Config.EndSession] log people out
+// at the provider as well.
+//
 // # Tokens
 //
-// [Auth.Token] returns the token that the provider gave for the current user.
-// The identity does not depend on it: a user stays logged in when the token has
-// expired or the provider is down.
+// [Auth.Client] acts as the current user towards the provider's API, and
+// [Auth.Token] returns their token: renewed if it has ended, once for all requests
+// that wait. The identity does not depend on it: a user stays logged in when the
+// token has expired or the provider is down.
+//
+// Programs that act while nobody is there take a token that [Auth.Keep] has put
+// into [Config.Tokens], by [Auth.ClientFor].
+//
+// # More accounts, more permissions
+//
+// A form that posts to /connect/{provider} adds an account to the user who is
+// logged in; [Config.OnConnect] gets both. [Auth.Start] begins a login with wishes:
+// more scopes, a login hint, another account.
 //
 // # What is always on
 //
