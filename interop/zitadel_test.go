@@ -22,6 +22,11 @@ import (
 // challenge has come, the verifier must follow, and without one it must not. A
 // subject must not have a colon: op could not read its own access tokens.
 func startZitadel(t *testing.T, url string) *goProvider {
+	return startZitadelWith(t, url, func(s *storage.Storage) op.Storage { return s })
+}
+
+// startZitadelWith is startZitadel with what becomes of the storage by change.
+func startZitadelWith(t *testing.T, url string, change func(*storage.Storage) op.Storage) *goProvider {
 	t.Helper()
 	return startGoProvider(t, func(p *goProvider) {
 		p.label, p.authorize, p.alg, p.azp = "Zitadel", "/authorize", "RS256", clientID
@@ -34,7 +39,7 @@ func startZitadel(t *testing.T, url string) *goProvider {
 		})
 		config := &op.Config{CodeMethodS256: true, AuthMethodPost: true, GrantTypeRefreshToken: true}
 		rand.Read(config.CryptoKey[:])
-		provider, err := op.NewProvider(config, store, op.StaticIssuer(p.issuer), op.WithAllowInsecure(),
+		provider, err := op.NewProvider(config, change(store), op.StaticIssuer(p.issuer), op.WithAllowInsecure(),
 			op.WithLogger(slog.New(slog.NewTextHandler(t.Output(), nil))))
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,9 @@
 //
 // Environment: CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS and LOGOUT_URIS (separated
 // by spaces), and, where the default is not wanted, PORT (0: a free one), ALG
-// (RS256 or ES256) and TOKEN_SECONDS. Its first JSON line on standard output is
+// (RS256 or ES256), TOKEN_SECONDS, RENEWED_TOKEN_SECONDS (of access tokens that a
+// refresh token brings; TOKEN_SECONDS) and ROTATE (yes, or no: then a refresh token
+// may be used again). Its first JSON line on standard output is
 // {"issuer": "http://127.0.0.1:…"}.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -15,6 +17,8 @@ import { consentPage, errorPage, loginPage, logoutPage, picture } from './pages.
 const { env } = process;
 const words = (s) => (s ?? '').split(' ').filter(Boolean);
 const alg = env.ALG || 'RS256';
+const tokenSeconds = Number(env.TOKEN_SECONDS || 3600);
+const renewedTokenSeconds = Number(env.RENEWED_TOKEN_SECONDS || tokenSeconds);
 
 function signingKeys() {
   const pairs = {
@@ -62,9 +66,9 @@ const configuration = (issuer) => ({
   pkce: { required: () => true },
   issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
   expiresWithSession: () => false,
-  rotateRefreshToken: true,
+  rotateRefreshToken: env.ROTATE !== 'no',
   ttl: {
-    AccessToken: Number(env.TOKEN_SECONDS || 3600),
+    AccessToken: ({ oidc }) => (oidc.params.grant_type === 'refresh_token' ? renewedTokenSeconds : tokenSeconds),
     IdToken: 3600,
     RefreshToken: 86400,
     Interaction: 600,
