@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // A mutant is a check, and what the source looks like without it. A check that is
 // made in several places goes in all of them.
 type mutant struct {
@@ -15,7 +17,7 @@ const root, generic = ".", "./generic"
 // mutants returns all of them. Those that switches of internal/hostile name must
 // be noticed by each of these switches, too.
 func mutants() []mutant {
-	return append(append(ofLogin(), ofGeneric()...), ofSwitches()...)
+	return slices.Concat(ofLogin(), ofTokens(), ofGeneric(), ofSwitches())
 }
 
 // ofLogin are checks of the root package.
