@@ -1,5 +1,5 @@
 # make            what every commit must pass
-# make interop    real servers, real browser (needs node, npm, chromium)
+# make interop    real servers, real browser (needs node, npm, chromium, postgresql)
 # make fuzz       every fuzz test for FUZZTIME each
 # make hostile    what a hostile provider can do to a login, counted
 # make mutants    takes the security checks out one by one: a test must fail each time
