@@ -14,6 +14,7 @@ import (
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/logintest"
+	"github.com/gorilla/sessions"
 	"golang.org/x/oauth2"
 )
 
@@ -112,6 +113,40 @@ func TestRevokeRenewedTokens(t *testing.T) {
 			if strings.Contains(got, before.RefreshToken) || !strings.Contains(got, "refresh_token ") || !strings.Contains(got, "access_token ") {
 				t.Errorf("%s: got %q, want the tokens that followed %q", name, got, before.RefreshToken)
 			}
+		}
+	})
+}
+
+// duringSave is a Store in which something happens while a record is written.
+type duringSave struct {
+	sessions.Store
+	happens func()
+}
+
+func (s *duringSave) Save(r *http.Request, w http.ResponseWriter, stored *sessions.Session) error {
+	if happens := s.happens; happens != nil {
+		s.happens = nil
+		happens()
+	}
+	return s.Store.Save(r, w, stored)
+}
+
+// Nor does a token slip through whose session ends while it is stored.
+func TestRevokeTokenBeingStored(t *testing.T) {
+	files, _ := fileStore(t)
+	synctest.Test(t, func(t *testing.T) {
+		store := &duringSave{Store: files}
+		l := newLiving(t, func(c *login.Config) { c.Store, c.RevokeTokens = store, true })
+		cookies := l.logIn()
+		old := l.tokenOf(cookies)
+		time.Sleep(2 * time.Minute)
+		store.happens = func() { l.logOut("/logout", cookies) }
+		if w, _ := l.get("/token", cookies); w.Code != http.StatusUnauthorized || l.private(cookies) {
+			t.Errorf("got status %d %s, want 401 and no session", w.Code, w.Body)
+		}
+		newest := l.revocations()
+		if newest = newest[max(0, len(newest)-2):]; strings.Contains(strings.Join(newest, "|"), old.RefreshToken) || len(newest) < 2 {
+			t.Errorf("got %q revoked last, want what followed %q", newest, old.RefreshToken)
 		}
 	})
 }

@@ -139,16 +139,16 @@ func (a *Auth) renew(ctx context.Context, s *session, t tokenRecord) (tokenRecor
 	if err != nil {
 		return tokenRecord{}, err
 	}
+	err = retry(ctx, func() (err error) {
+		t, err = a.storeToken(ctx, s, t)
+		return err
+	})
 	if a.dead(s) { // logged out meanwhile, when this token was not there yet
 		if a.config.RevokeTokens {
 			a.giveBack(ctx, p, &s.user, t)
 		}
 		return tokenRecord{}, ErrLoginRequired
 	}
-	err = retry(ctx, func() (err error) {
-		t, err = a.storeToken(ctx, s, t)
-		return err
-	})
 	return t, err
 }
 
