@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -285,6 +286,7 @@ func TestOnConnectRefuses(t *testing.T) {
 		{login.Refusal("That account belongs to somebody else."), false, 403, "That account belongs to somebody else."},
 		{login.ErrForbidden, false, 403, "not allowed"},
 		{errors.New("PROSE"), false, 500, "The fault is ours"},
+		{fmt.Errorf("%w: PROSE", login.ErrProvider), false, 502, "Connecting is not possible right now"},
 		{nil, true, 403, "Nothing was connected"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

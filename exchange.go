@@ -195,6 +195,8 @@ func asRefusal(err error, reason string) error {
 	switch {
 	case errors.Is(err, ErrForbidden):
 		return &failure{kind: ErrForbidden, reason: "refused", err: err}
+	case errors.Is(err, ErrProvider): // by Grant.Get, say
+		return &failure{kind: ErrProvider, reason: reason, err: err}
 	case err != nil:
 		return &failure{reason: reason, err: err}
 	}

@@ -52,7 +52,7 @@ type Config struct {
 	// session begins. It may look the user up in the application's database and
 	// fill in User.Extra, set Grant.Token to nil so that no token is kept, or
 	// refuse: with a [Refusal], whose words the person sees, or with any other
-	// error, which is logged and answered with 500.
+	// error, which is logged and answered with 500, or 502 if it wraps ErrProvider.
 	OnLogin func(*http.Request, *User, *Grant) error
 
 	// OnConnect is called when a user who is logged in has connected an account at a
