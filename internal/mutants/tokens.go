@@ -6,7 +6,7 @@ func ofTokens() []mutant {
 	const facebook = "./facebook"
 	return []mutant{
 		{"revoked users", root, edits{{"revocation.go", `return ok && !s.began.After(at)`, `return ok && s.began.Equal(at.Add(-1))`}}},
-		{"sessions begun after End", root, edits{{"revocation.go", `return ok && !s.began.After(at)`, `return ok`}}},
+		{"sessions begun after End", root, edits{{"revocation.go", `return ok && !s.began.After(at)`, `return ok && !at.IsZero()`}}},
 		{"shared revocations", root, edits{{"revocation.go", `known && (!ok || shared.After(at))`, `known && ok`}}},
 		{"other replicas are told", root, edits{{"revocation.go", `	if a.config.Revocations == nil {`, `	if a.revoked != nil {`}}},
 		{"own memory when sharing fails", root, edits{{"revocation.go", "	a.revoked.add(key, now)\n", ""}}},
