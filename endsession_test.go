@@ -65,6 +65,20 @@ func TestRevokeTokens(t *testing.T) {
 	})
 }
 
+// Nor does it matter that the person has closed the window by then.
+func TestRevokeTokensOfWhoLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLiving(t, func(c *login.Config) { c.RevokeTokens = true })
+		cookies := l.logIn()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		l.visit(ctx, http.MethodPost, "/logout", cookies)
+		if got := l.revocations(); len(got) != 2 {
+			t.Errorf("got %q, want both tokens revoked", got)
+		}
+	})
+}
+
 func TestTokensAreNotRevokedUnasked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLiving(t, nil)

@@ -21,12 +21,15 @@ import (
 
 // memoryTokens is a TokenStore.
 type memoryTokens struct {
-	mu     sync.Mutex
-	values map[string][]byte
-	fail   func(op string) error
+	mu      sync.Mutex
+	values  map[string][]byte
+	fail    func(op string) error
+	latency time.Duration
 }
 
+// failing is called without the lock, which nobody holds while they wait.
 func (m *memoryTokens) failing(op string) error {
+	time.Sleep(m.latency)
 	if m.fail != nil {
 		return m.fail(op)
 	}
@@ -34,11 +37,11 @@ func (m *memoryTokens) failing(op string) error {
 }
 
 func (m *memoryTokens) Load(_ context.Context, key string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if err := m.failing("load"); err != nil {
 		return nil, err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	v, ok := m.values[key]
 	if !ok {
 		return nil, fmt.Errorf("memory: %w", login.ErrNoToken)
@@ -47,11 +50,11 @@ func (m *memoryTokens) Load(_ context.Context, key string) ([]byte, error) {
 }
 
 func (m *memoryTokens) Save(_ context.Context, key string, old, value []byte) (bool, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	if err := m.failing("save"); err != nil {
 		return false, err
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	v, ok := m.values[key]
 	if ok != (old != nil) || !bytes.Equal(v, old) {
 		return false, nil
@@ -67,7 +70,10 @@ func (m *memoryTokens) Delete(_ context.Context, key string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.values, key)
-	return m.failing("delete")
+	if m.fail != nil {
+		return m.fail("delete")
+	}
+	return nil
 }
 
 // newKeeping is an application that keeps the token of whoever logs in as "bot".
@@ -144,7 +150,7 @@ func TestKeep(t *testing.T) {
 func TestKeptRenewedOnce(t *testing.T) {
 	for _, latency := range []time.Duration{0, time.Second, 9 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			tokens := new(memoryTokens)
+			tokens := &memoryTokens{latency: 10 * time.Millisecond} // so that all have read before the first writes
 			first := newKeeping(t, tokens, nil)
 			first.logIn()
 			processes := []*login.Auth{first.auth}
@@ -181,9 +187,7 @@ func TestKeptClaimIsLeft(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		dying := newKeeping(t, tokens, func(c *login.Config) {
 			c.Providers[0].Renew = func(ctx context.Context, _ *login.Grant) (*oauth2.Token, error) {
-				tokens.mu.Lock()
 				tokens.fail = func(string) error { return errors.New("it is dead") }
-				tokens.mu.Unlock()
 				return nil, errors.New("it is dead")
 			}
 		})

@@ -470,6 +470,9 @@ func TestClientOfTheUser(t *testing.T) {
 			switch r.URL.Path {
 			case "/base/moved":
 				http.Redirect(w, r, "https://api.example/base/here", http.StatusMovedPermanently)
+			case "/base/aside":
+				w.Header().Set("Location", "/base/beside?x=1") // as Go's own http.Redirect and others write it
+				w.WriteHeader(http.StatusFound)
 			case "/base/away":
 				http.Redirect(w, r, "https://other.example/there", http.StatusTemporaryRedirect)
 			default:
@@ -485,7 +488,7 @@ func TestClientOfTheUser(t *testing.T) {
 	})
 	l.op.Set(func(s *logintest.Server) { s.TokenLifetime = time.Hour })
 	cookies := l.logIn()
-	for _, target := range []string{"/moved", "/away", "large", "https://other.example/x", "https://api.example/outside"} {
+	for _, target := range []string{"/moved", "/aside", "/away", "large", "https://other.example/x", "https://api.example/outside"} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		for name, value := range cookies {
 			r.AddCookie(&http.Cookie{Name: name, Value: value})
@@ -505,6 +508,7 @@ func TestClientOfTheUser(t *testing.T) {
 	}
 	want := []string{
 		"api.example/base/moved token", "api.example/base/here token",
+		"api.example/base/aside token", "api.example/base/beside token",
 		"api.example/base/away token", "other.example/there ",
 		"api.example/base/large token", "other.example/x ", "api.example/outside token",
 	}
