@@ -19,6 +19,13 @@ type Answer struct {
 	Body   string // instead of Object
 	Keys   *Keys
 	Login  *Login // where it belongs to one
+	Before Login  // as it was before a refresh
+	Path   string // that an API was asked for
+	Hint   string // at the type of a token that is to be revoked
+
+	// Unspent says that the refresh token of the request stays the one to use: the
+	// provider knows that its answer was of no use.
+	Unspent bool
 
 	Stall time.Duration // before anything is sent
 	Drip  bool          // one byte in a second, for an hour

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/doorlatch/login/internal/hostile"
 )
@@ -20,6 +21,7 @@ const (
 type browser struct {
 	client   *http.Client
 	provider *hostile.Provider
+	mu       *sync.Mutex
 	cookies  map[string]string
 	seen     []string // values of cookies that it ever had
 }
@@ -30,8 +32,8 @@ func newBrowser(n *hostile.Network, p *hostile.Provider) *browser {
 			Transport:     n.Transport(),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		provider: p,
-		cookies:  map[string]string{},
+		provider: p, mu: new(sync.Mutex),
+		cookies: map[string]string{},
 	}
 }
 
@@ -43,10 +45,11 @@ type page struct {
 	body     string
 }
 
-// open sends a request to the application, as a person would by a click.
+// open sends a request to the application, as a person would by a click. A POST
+// without a header has a form, which is the query of target.
 func (b *browser) open(method, target string, header http.Header) page {
 	var form io.Reader
-	if method == http.MethodPost { // what would be the query is a form
+	if method == http.MethodPost && header == nil {
 		var query string
 		target, query, _ = strings.Cut(target, "?")
 		form = strings.NewReader(query)
@@ -60,15 +63,19 @@ func (b *browser) open(method, target string, header http.Header) page {
 	for name, values := range header {
 		r.Header[name] = values
 	}
+	b.mu.Lock()
 	for name, value := range b.cookies {
 		r.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
+	b.mu.Unlock()
 	resp, err := b.client.Do(r)
 	if err != nil {
 		return page{text: err.Error()}
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(resp.Body)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, c := range resp.Cookies() {
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
@@ -110,7 +117,7 @@ func (b *browser) names() []string {
 // copy returns a second browser with the same cookies.
 func (b *browser) copy() *browser {
 	c := *b
-	c.cookies = map[string]string{}
+	c.mu, c.cookies = new(sync.Mutex), map[string]string{}
 	for name, value := range b.cookies {
 		c.cookies[name] = value
 	}

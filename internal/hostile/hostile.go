@@ -32,7 +32,7 @@ type Switch struct {
 	Check string
 
 	// Accept says that the login must succeed, as User if that is not nil and
-	// as Ada otherwise. If false, it must fail.
+	// as Ada otherwise, or what is done after it. If false, it must fail.
 	Accept bool
 	User   *login.User
 
@@ -47,22 +47,38 @@ type Switch struct {
 
 	// After is how long after a first login the switch is turned, when what was
 	// fetched for that has to be fetched anew. At zero, the metadata are forgotten
-	// where it is they that are bad.
+	// where it is they that are bad. For a refresh it is an hour: then the token has
+	// ended. A logout is so long after the login.
 	After time.Duration
 
 	// Unasked says that it is right if nobody asks for what is bad.
 	Unasked bool
+
+	// Ends says that a refresh which must not succeed ends the session, because the
+	// provider has withdrawn what the login began, or tokens of others come from it.
+	// Without it the session stays, and a later refresh succeeds.
+	Ends bool
+
+	// Ask is what the application asks an API for, as the user, or where somebody
+	// who logs out wants to go. Visit says that the thief may get a request, without
+	// anything that is secret.
+	Ask   string
+	Visit bool
 
 	// Plain is for a client that speaks OAuth 2.0 only. Config changes what the
 	// application says about the provider.
 	Plain  bool
 	Config func(*generic.Config)
 
+	// Adapt changes what the provider's package made of that.
+	Adapt func(*login.Provider)
+
 	Faults
 }
 
-// Group returns the step of a login at which s misbehaves: discovery,
-// authorization, token, header, claims, keys or userinfo.
+// Group returns the step at which s misbehaves: discovery, authorization, token,
+// header, claims, keys or userinfo of a login, refresh or api after it, revocation,
+// end-session or return of a logout.
 func (s Switch) Group() string {
 	group, _, _ := strings.Cut(s.Name, ":")
 	return group
@@ -76,6 +92,14 @@ type Faults struct {
 	IDToken       func(*IDToken)
 	Keys          func(*Answer)
 	UserInfo      func(*Answer)
+
+	// Of a refresh, and of the API at Issuer + "/api".
+	Refresh, API     func(*Answer)
+	RefreshedIDToken func(*IDToken)
+
+	// Of a logout.
+	Revocation func(*Answer)
+	EndSession func(*Redirect)
 }
 
 // aDay is a little more than metadata and keys are kept.
@@ -87,5 +111,6 @@ const Canary = "the canary <b>sings</b> \x1b[31m %s"
 
 // Switches returns all of them, in the order of the steps.
 func Switches() []Switch {
-	return slices.Concat(discovery(), authorization(), token(), header(), claims(), keys(), userInfo())
+	return slices.Concat(discovery(), authorization(), token(), header(), claims(), keys(), userInfo(), refresh(), api(),
+		revocation(), endSession(), comingBack())
 }

@@ -27,7 +27,7 @@ func (p *Provider) newIDToken(l *Login) *IDToken {
 		Key: p.Keys.Current, Keys: p.Keys, Login: l,
 		Claims: l.Claims.With(Object{
 			"iss": Issuer, "aud": ClientID, "nonce": l.Nonce,
-			"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "auth_time": now.Unix(), "at_hash": b64(sum[:16]),
+			"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "auth_time": l.At.Unix(), "at_hash": b64(sum[:16]),
 		}),
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -36,6 +37,7 @@ const ThiefHost = "thief.example"
 func NewNetwork() *Network {
 	n := &Network{Thief: new(Thief), authority: newAuthority(), servers: make(map[string]*pipeListener)}
 	n.Serve(ThiefHost, n.Thief)
+	n.Serve(Host+"."+ThiefHost, n.Thief)
 	n.listen(":80", n.Thief, func(l net.Listener) net.Listener { return l })
 	return n
 }
@@ -68,7 +70,7 @@ func (n *Network) Transport() *http.Transport {
 
 func (n *Network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	n.mu.Lock()
-	l := n.servers[addr]
+	l := n.servers[strings.ToLower(addr)]
 	if _, port, _ := net.SplitHostPort(addr); port == "80" {
 		l = n.servers[":80"]
 	}

@@ -2,7 +2,6 @@ package hostile
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,8 +26,9 @@ const (
 // A Provider is an OpenID provider that keeps to the standards but for its
 // faults, and that is strict about what it gets: see [Provider.Problems].
 type Provider struct {
-	Keys        *Keys
-	RedirectURI string // what is registered
+	Keys          *Keys
+	RedirectURI   string // what is registered, and for logouts
+	PostLogoutURI string
 
 	// Lenient bears an application without PKCE and nonce.
 	Lenient bool
@@ -39,17 +39,22 @@ type Provider struct {
 	problems []string
 	secrets  []string
 	byCode   map[string]*Login
-	byToken  map[string]*Login
+	byToken  map[string]*Login // access tokens, old ones too
+	byFresh  map[string]*Login // refresh tokens, old ones too
+	byHint   map[string]*Login // ID tokens
 }
 
 // A Login is one authorization request and what became of it.
 type Login struct {
 	State, Nonce, Challenge string
 	OpenID                  bool
-	Code, Token             string // as issued
-	Accepted                string // the access token that is honoured, if another was sent
-	Posts                   int    // requests for a token
-	Claims                  Object // about the user
+	Code, Token             string    // as issued
+	Accepted                string    // the access token that is honoured, if another was sent
+	Refresh                 string    // the refresh token to use
+	Posts                   int       // requests for a token
+	Ended                   bool      // its tokens are not honoured any more
+	At                      time.Time // of the person's log-in
+	Claims                  Object    // about the user
 }
 
 // Ada is the person who logs in.
@@ -90,7 +95,7 @@ func (p *Provider) Problems() []string {
 }
 
 // Calls returns the steps that were asked for, in order: discovery, authorize,
-// token, keys and userinfo.
+// token, keys, userinfo, refresh, api, revoke and end.
 func (p *Provider) Calls() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,13 +131,22 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		step, answer = "discovery", p.discovery
 	case "/token":
 		step, answer = "token", p.token
+		if r.ParseForm(); r.PostForm.Get("grant_type") == "refresh_token" {
+			step, answer = "refresh", p.refresh
+		}
 	case "/keys":
 		step, answer = "keys", p.keys
 	case "/userinfo":
 		step, answer = "userinfo", p.userInfo
+	case "/revoke":
+		r.ParseForm()
+		step, answer = "revoke", p.revoke
 	default:
-		http.NotFound(w, r)
-		return
+		if !strings.HasPrefix(r.URL.Path, "/api/") {
+			http.NotFound(w, r)
+			return
+		}
+		step, answer = "api", p.api
 	}
 	p.mu.Lock()
 	p.called(step, r.URL.Query())
@@ -144,7 +158,7 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // called notes a request, and what secrets its URL holds.
 func (p *Provider) called(step string, query url.Values) {
 	p.calls = append(p.calls, step)
-	for _, name := range []string{"client_secret", "access_token", "refresh_token", "code_verifier", "code", "id_token"} {
+	for _, name := range []string{"client_secret", "access_token", "refresh_token", "code_verifier", "code", "id_token", "token"} {
 		if query.Has(name) {
 			p.problem("%s: %s in the URL", step, name)
 		}
@@ -158,6 +172,8 @@ func (p *Provider) discovery(*http.Request) *Answer {
 		"token_endpoint":                                 Issuer + "/token",
 		"jwks_uri":                                       Issuer + "/keys",
 		"userinfo_endpoint":                              Issuer + "/userinfo",
+		"revocation_endpoint":                            Issuer + "/revoke",
+		"end_session_endpoint":                           Issuer + "/end",
 		"response_types_supported":                       []string{"code"},
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          []string{"RS256", "PS256"},
@@ -200,7 +216,7 @@ func (p *Provider) Authorize(q url.Values) *Redirect {
 	l := &Login{
 		State: p.secret(q.Get("state")), Nonce: p.secret(q.Get("nonce")), Challenge: q.Get("code_challenge"),
 		Code: p.newSecret("code"), Token: p.newSecret("access"), Claims: adasClaims(),
-		OpenID: strings.Contains(q.Get("scope"), "openid"),
+		OpenID: strings.Contains(q.Get("scope"), "openid"), At: time.Now(),
 	}
 	p.checkRequest(q, l)
 	p.byCode[l.Code] = l
@@ -235,61 +251,6 @@ func (p *Provider) checkRequest(q url.Values, l *Login) {
 	case l.OpenID && len(l.Nonce) < 22:
 		p.problem("authorize: nonce is missing or short")
 	}
-}
-
-func (p *Provider) token(r *http.Request) *Answer {
-	l := p.redeem(r)
-	a := newAnswer(p, Object{
-		"access_token": l.Token, "token_type": "Bearer", "expires_in": 3600,
-		"refresh_token": p.newSecret("refresh"),
-	})
-	a.Login = l
-	if l.OpenID {
-		t := p.newIDToken(l)
-		if p.faults.IDToken != nil {
-			p.faults.IDToken(t)
-		}
-		a.Object["id_token"] = p.secret(t.sign())
-	}
-	if p.faults.Token != nil {
-		p.faults.Token(a)
-	}
-	if l.Accepted != "" {
-		p.byToken[p.secret(l.Accepted)] = l
-	}
-	return a
-}
-
-// redeem returns the login that a request for a token belongs to.
-func (p *Provider) redeem(r *http.Request) *Login {
-	if err := r.ParseForm(); err != nil || r.Method != http.MethodPost {
-		p.problem("token: not a POST of a form")
-	}
-	l := p.byCode[r.PostForm.Get("code")]
-	if l == nil {
-		p.problem("token: no such code")
-		return &Login{Claims: Object{}}
-	}
-	if l.Posts++; l.Posts > 1 {
-		p.problem("token: %d requests with one code", l.Posts)
-	}
-	id, secret, basic := r.BasicAuth()
-	if !basic {
-		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	}
-	verifier := p.secret(r.PostForm.Get("code_verifier"))
-	sum := sha256.Sum256([]byte(verifier))
-	switch {
-	case r.PostForm.Get("grant_type") != "authorization_code":
-		p.problem("token: wrong grant_type")
-	case id != ClientID || secret != ClientSecret || basic && r.PostForm.Has("client_secret"):
-		p.problem("token: the client is not authenticated in one way")
-	case r.PostForm.Get("redirect_uri") != p.RedirectURI:
-		p.problem("token: redirect_uri is not that of the authorization request")
-	case !p.Lenient && b64(sum[:]) != l.Challenge:
-		p.problem("token: code_verifier does not fit the challenge")
-	}
-	return l
 }
 
 func (p *Provider) keys(*http.Request) *Answer {
@@ -330,7 +291,7 @@ func bearer(r *http.Request) (string, bool) {
 func New(n *Network, keys *Keys, redirectURI string) *Provider {
 	p := &Provider{
 		Keys: keys, RedirectURI: redirectURI,
-		byCode: make(map[string]*Login), byToken: make(map[string]*Login),
+		byCode: make(map[string]*Login), byToken: make(map[string]*Login), byFresh: make(map[string]*Login), byHint: make(map[string]*Login),
 	}
 	n.Serve(Host, p)
 	return p

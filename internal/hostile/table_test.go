@@ -4,23 +4,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/generic"
 	"github.com/doorlatch/login/internal/hostile"
+	"github.com/gorilla/sessions"
 	"golang.org/x/oauth2"
 )
 
 // ourSite is the application as this library makes it. With report, errors are
-// kept instead of shown.
+// kept instead of shown, and what happens after the login happens to sessions that
+// are kept in a Store.
 func ourSite(report bool) func(hostile.Switch, *hostile.Network) *site {
 	return func(s hostile.Switch, n *hostile.Network) *site {
 		transport := n.Transport()
-		out := &site{log: new(syncBuffer), close: transport.CloseIdleConnections, begun: "-f-", replays: true}
+		out := &site{log: new(syncBuffer), close: transport.CloseIdleConnections, begun: "-f-", replays: true, kinds: true}
 		c := login.Config{
 			URL: app, Key: []byte("0123456789abcdefghijklmnopqrstuv"),
 			Providers: []login.Provider{providerOf(s), otherProvider()},
@@ -44,29 +49,65 @@ func ourSite(report bool) func(hostile.Switch, *hostile.Network) *site {
 				return got
 			}
 		}
+		group := s.Group()
+		c.EndSession = group == "end-session" || group == "return"
+		c.RevokeTokens = c.EndSession || group == "revocation"
+		if afterLogin(s) {
+			c.Lifetime = 72 * time.Hour
+		}
+		if report && afterLogin(s) {
+			c.Store, out.close = newStore(out.close)
+		}
 		auth, err := login.New(c)
 		if err != nil {
 			panic(err)
 		}
-		out.handler = auth.Wrap(auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mux, got := http.NewServeMux(), new(outcomes)
+		got.pages(mux, auth.Token, auth.Client)
+		out.outcomes = got.taken
+		mux.Handle("/", auth.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			u := *login.UserFrom(r.Context())
 			u.Provider = ""
 			json.NewEncoder(w).Encode(u)
 		})))
+		out.handler = auth.Wrap(mux)
 		return out
+	}
+}
+
+// afterLogin reports whether s is about what follows a login.
+func afterLogin(s hostile.Switch) bool {
+	return slices.Contains([]string{"refresh", "api", "revocation", "end-session", "return"}, s.Group())
+}
+
+// newStore returns a Store, and what removes it after close.
+func newStore(close func()) (sessions.Store, func()) {
+	dir, err := os.MkdirTemp("", "hostile-")
+	if err != nil {
+		panic(err)
+	}
+	store := sessions.NewFilesystemStore(dir, []byte("0123456789abcdefghijklmnopqrstuv"))
+	store.MaxLength(0) // see login.Config.Store
+	return store, func() {
+		close()
+		os.RemoveAll(dir)
 	}
 }
 
 func providerOf(s hostile.Switch) login.Provider {
 	c := generic.Config{
 		Name: "op", ClientID: hostile.ClientID, ClientSecret: hostile.ClientSecret,
-		Issuer: hostile.Issuer,
+		Issuer: hostile.Issuer, API: []string{hostile.Issuer + "/api"},
 	}
 	if s.Config != nil {
 		s.Config(&c)
 	}
 	if !s.Plain {
-		return generic.OIDC(c)
+		p := generic.OIDC(c)
+		if s.Adapt != nil {
+			s.Adapt(&p)
+		}
+		return p
 	}
 	c.AuthURL, c.TokenURL, c.UserURL = hostile.Issuer+"/authorize", hostile.Issuer+"/token", hostile.Issuer+"/userinfo"
 	c.Fields = generic.Fields{
@@ -134,7 +175,7 @@ func TestSwitchesNamed(t *testing.T) {
 		}
 	}
 	for group, want := range map[string]int{
-		"discovery": 15, "authorization": 20, "token": 30, "header": 18, "claims": 30, "keys": 18, "userinfo": 14,
+		"discovery": 15, "authorization": 20, "token": 30, "header": 18, "claims": 30, "keys": 18, "userinfo": 14, "refresh": 50, "api": 10, "revocation": 14, "end-session": 7, "return": 9,
 	} {
 		if got := groups[group]; got < want {
 			t.Errorf("%s: got %d switches that hang on a check, want %d", group, got, want)

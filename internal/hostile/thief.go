@@ -18,7 +18,7 @@ func (t *Thief) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.got = append(t.got, fmt.Sprintf("%s %s%s %s", r.Method, r.Host, r.RequestURI, body))
+	t.got = append(t.got, fmt.Sprintf("%s %s%s %q %s", r.Method, r.Host, r.RequestURI, r.Header, body))
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,6 +28,8 @@ type site struct {
 	failures func() []error // since the last call; nil: it cannot tell
 	begun    string         // what the names of cookies of open logins hold
 	replays  bool           // it claims to notice them
+	kinds    bool           // its errors tell who is to blame
+	outcomes func() []outcome
 }
 
 // syncBuffer is a log that may be read while it is written.
@@ -74,6 +75,7 @@ const limit = 11 * time.Second
 func newTrial(s hostile.Switch, keys *hostile.Keys, newSite func(hostile.Switch, *hostile.Network) *site) *trial {
 	n := hostile.NewNetwork()
 	t := &trial{Switch: s, network: n, provider: hostile.New(n, keys, app+"/callback/op")}
+	t.provider.PostLogoutURI = app + "/logout"
 	t.site = newSite(s, n)
 	n.Serve(appHost, t.site.handler)
 	return t
@@ -92,12 +94,22 @@ func (t *trial) run() []string {
 	if !cold { // which would make the client know the metadata
 		t.good("before")
 	}
-	time.Sleep(t.After)
+	if !afterLogin(t.Switch) {
+		time.Sleep(t.After)
+	}
 	asked := t.count(&t.Faults)
-	t.provider.Set(t.Faults)
-	if t.Accept {
+	switch group := t.Group(); {
+	case group == "refresh":
+		t.refresh()
+	case group == "api":
+		t.api()
+	case afterLogin(t.Switch):
+		t.logout()
+	case t.Accept:
+		t.provider.Set(t.Faults)
 		t.accepted()
-	} else {
+	default:
+		t.provider.Set(t.Faults)
 		t.refused(cold)
 	}
 	t.provider.Set(hostile.Faults{})
@@ -108,9 +120,7 @@ func (t *trial) run() []string {
 	for _, p := range t.provider.Problems() {
 		t.find("the provider complains: %s", p)
 	}
-	if got := t.network.Thief.Got(); len(got) > 0 {
-		t.find("the thief got %q", got)
-	}
+	t.checkThief()
 	return t.findings
 }
 
@@ -135,9 +145,14 @@ func (t *trial) count(f *hostile.Faults) func() []string {
 	wrap("token", &f.Token)
 	wrap("keys", &f.Keys)
 	wrap("userinfo", &f.UserInfo)
-	if inner := f.IDToken; inner != nil {
-		names = append(names, "ID token")
-		f.IDToken = func(i *hostile.IDToken) { note("ID token"); inner(i) }
+	wrap("refresh", &f.Refresh)
+	wrap("API", &f.API)
+	wrap("revocation", &f.Revocation)
+	for name, fault := range map[string]*func(*hostile.IDToken){"ID token": &f.IDToken, "refreshed ID token": &f.RefreshedIDToken} {
+		if inner := *fault; inner != nil {
+			names = append(names, name)
+			*fault = func(i *hostile.IDToken) { note(name); inner(i) }
+		}
 	}
 	return func() []string {
 		mu.Lock()
@@ -285,36 +300,5 @@ func (t *trial) replay(held *browser, back *hostile.Redirect) {
 	}
 	if u := t.private(held); u != nil {
 		t.find("after the replay, the private page is open to %+v", u)
-	}
-}
-
-// checkCalls wants no request for anything beyond the fault.
-func (t *trial) checkCalls(calls []string) {
-	steps := []string{"discovery", "authorize", "token", "keys", "userinfo"}
-	last := map[string]string{
-		"discovery": "discovery", "authorization": "authorize", "token": "token",
-		"header": "keys", "claims": "keys", "keys": "keys", "userinfo": "userinfo",
-	}[t.Group()]
-	for _, call := range calls {
-		if slices.Index(steps, call) > slices.Index(steps, last) {
-			t.find("%s was asked for after the %s", call, t.Group())
-		}
-	}
-}
-
-// silent wants no secret and nothing of the provider's words in the page and in
-// the log.
-func (t *trial) silent(b *browser, text string) {
-	places := map[string]string{"page": text, "log": t.site.log.String()}
-	secrets := append(t.provider.Secrets(), b.seen...)
-	for place, text := range places {
-		for _, s := range secrets {
-			if len(s) >= 8 && (strings.Contains(text, s) || strings.Contains(text, url.QueryEscape(s))) {
-				t.find("the %s holds the secret %.12s...", place, s)
-			}
-		}
-		if strings.Contains(text, "canary") {
-			t.find("the %s holds the provider's words: %s", place, text)
-		}
 	}
 }

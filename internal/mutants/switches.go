@@ -6,6 +6,7 @@ func ofSwitches() []mutant {
 		client, exchange, flow, handlers, metadata, token = "client.go", "exchange.go", "flow.go", "handlers.go", "metadata.go", "tokenresponse.go"
 		claims, discovery, fetch, fields, idToken         = "generic/claims.go", "generic/discovery.go", "generic/fetch.go", "generic/fields.go", "generic/idtoken.go"
 		key, keySet, oidc, userInfo, body                 = "generic/key.go", "generic/keyset.go", "generic/oidc.go", "generic/userinfo.go", "internal/fetch/fetch.go"
+		renew, endSession                                 = "generic/renew.go", "endsession.go"
 	)
 	return []mutant{
 		{"issuer of the metadata", "", edits{{discovery, `if d.Issuer != p.Issuer {`, `if false {`}, {metadata, `if md.Issuer != p.Issuer {`, `if false {`}}},
@@ -125,6 +126,23 @@ func ofSwitches() []mutant {
 		{"control characters of IDs", "", edits{{fields, `strings.ContainsFunc(id, unicode.IsControl):`, `strings.ContainsFunc(id, unicode.IsControl) && false:`}, {exchange, `u == nil || !validID(u.ID)`, `u == nil`}}},
 		{"signed userinfo", "", edits{{userInfo, `case answer.MediaType() == "application/jwt":`, `case answer.MediaType() == "":`}}},
 		{"one document vouches", "", edits{{oidc, `if id["email_verified"] == nil || id.text("email") == "" {`, `if id.text("email") == "" {`}}},
+		{"deadline of logouts", "", edits{{endSession, `logoutTimeout = 2 * time.Second`, `logoutTimeout = 2 * time.Hour`}}},
+		{"status of revocations", "", edits{
+			{endSession, `case resp.StatusCode == http.StatusBadRequest && strings`, `case false && strings`}, {endSession, `case resp.StatusCode != http.StatusOK:`, `case false:`},
+		}},
+		{"tokens are revoked", "", edits{{endSession, `if a.config.RevokeTokens && t.AccessToken != "" {`, `if false {`}}},
+		{"access tokens that cannot be revoked", "", edits{{endSession, `len(errs) == 0 || !errors.Is(err, errUnsupportedToken)`, `true`}}},
+		{"https to end sessions", "", edits{{endSession, `(err != nil || !secureURL(parsed) || parsed.User != nil)`, `(err != nil || parsed.Host == "\x00")`}}},
+		{"sessions are ended at the provider", "", edits{{endSession, `if a.config.EndSession {`, `if false {`}}},
+		{"parameters of our own to end sessions", "", edits{{endSession, `q.Set("post_logout_redirect_uri"`, `q.Add("post_logout_redirect_uri"`}, {endSession, `q.Set("state"`, `q.Add("state"`}}},
+		{"state of logouts", "", edits{{endSession, "	b, ok := a.logouts.open(logoutStateName, state)\n	if !ok {\n		return \"\", false\n", "	b, ok := a.logouts.open(logoutStateName, state)\n	if !ok && state != \"\" {\n		return state, true\n"}}},
+		{"age of logouts", "", edits{{endSession, `age > flowLifetime || `, ``}}},
+		{"state of logouts is read", "", edits{{handlers, `next, ok := a.returned(r.URL.Query().Get("state")); ok {`, `next, ok := a.returned(r.URL.Query().Get("state")); ok && false {`}}},
+
+		{"ID token need not come again", "", edits{{renew, `; fresh.IDToken == "" {`, `; fresh.IDToken == "\x00" {`}}},
+		{"nonce, azp, auth_time need not come again", "", edits{{renew, `if c[name] != nil && first[name] != nil`, `if first[name] != nil`}}},
+		{"deadlines of APIs", "", edits{{client, `apiTimeout      = 30 * time.Second`, `apiTimeout      = 30 * time.Hour`}}},
+		{"redirects of APIs", "", edits{{client, `&transport{base: http.DefaultTransport, open: true}`, `&transport{base: http.DefaultTransport}`}}},
 		{"NoUserInfo", "", edits{{oidc, `if g.Metadata.UserInfoURL != "" && !noUserInfo {`, `if g.Metadata.UserInfoURL != "" {`}}},
 	}
 }
