@@ -199,6 +199,9 @@ func (t tokenRecord) next(token *oauth2.Token, now time.Time) tokenRecord {
 		},
 		idToken: t.idToken, scopes: scopesOf(token, t.scopes), issued: now,
 	}
+	if !n.Expiry.IsZero() && !now.Before(n.Expiry) {
+		n.Expiry = time.Time{} // nobody gives out a token that has ended: when it does is unknown
+	}
 	if n.RefreshToken == "" {
 		n.RefreshToken = t.RefreshToken
 	}

@@ -118,6 +118,8 @@ func refreshes() []Switch {
 			return strings.Replace(s, `"expires_in":3600`, `"expires_in":1e300`, 1)
 		})}},
 		{Name: "no end", Rules: "J6", Accept: true, Faults: Faults{Refresh: member("expires_in", nil)}},
+		{Name: "ended already", Rules: "C10 J2", Accept: true, Faults: Faults{Refresh: member("expires_in", 0)}},
+		{Name: "ended long ago", Rules: "C10 J2", Accept: true, Faults: Faults{Refresh: member("expires_in", -3600)}},
 		{Name: "another's token under a name with a long s", Rules: "T48", Check: "similar names", Accept: true, Faults: Faults{Refresh: with(`"acce\u017f\u017f_token":"of-mallory"`)}},
 		{Name: "status 503, just before the end", Rules: "J3 T51", Check: "old token while it lasts", After: early, Accept: true, Faults: Faults{Refresh: unspent(status(http.StatusServiceUnavailable))}},
 		{Name: "invalid_grant, just before the end", Rules: "J2 J3", Check: "old token while it lasts", After: early, Accept: true, Faults: Faults{Refresh: unspent(oauth2Error(http.StatusBadRequest, "invalid_grant"))}},
