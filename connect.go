@@ -98,10 +98,10 @@ func (a *Auth) Start(w http.ResponseWriter, r *http.Request, s Start) {
 	if !ok {
 		next = defaultNext
 	}
-	wish := wish{scopes: s.Scopes, params: s.Params}
+	asked := wish{scopes: s.Scopes, params: s.Params}
 	err := s.check()
 	if s.Connect && err == nil {
-		if wish.connect, ok = a.connecting(w, r); !ok {
+		if asked.connect, ok = a.connecting(w, r); !ok {
 			return
 		}
 		if a.config.OnConnect == nil {
@@ -112,7 +112,7 @@ func (a *Auth) Start(w http.ResponseWriter, r *http.Request, s Start) {
 		a.fail(w, r, &failure{reason: "bad_start", provider: p, next: next, connect: s.Connect, err: err})
 		return
 	}
-	a.start(w, r, p, next, wish)
+	a.start(w, r, p, next, asked)
 }
 
 // Connect serves POST /connect/{provider}?next=/path, which connects an account at

@@ -67,11 +67,11 @@ func (a *Auth) warnLogout(ctx context.Context, u *User, t tokenRecord, err error
 // giveBack makes p forget the token t of u.
 func (a *Auth) giveBack(ctx context.Context, p *provider, u *User, t tokenRecord) {
 	err := guard(func() error {
-		ctx, g, err := p.acting(ctx, u, t)
+		acting, g, err := p.acting(ctx, u, t)
 		if err != nil {
 			return err
 		}
-		return revoke(ctx, g)
+		return revoke(acting, g)
 	})
 	if err != nil {
 		a.warnLogout(ctx, u, t, err)

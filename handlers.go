@@ -111,7 +111,7 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 }
 
 // start sends the browser to p.
-func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next string, wish wish) {
+func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next string, asked wish) {
 	md, err := p.metadata(r.Context())
 	if err != nil {
 		a.fail(w, r, &failure{kind: ErrProvider, reason: "discovery_failed", provider: p, next: next, err: err})
@@ -119,7 +119,7 @@ func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next s
 	}
 	flows := a.flowCookies(r)
 	f := newFlow(&p.Provider, md, next, a.now())
-	f.wish = wish
+	f.wish = asked
 	if f.streak = a.streak(flows) + 1; f.streak > maxStreak {
 		a.fail(w, r, &failure{status: http.StatusTooManyRequests, reason: "too_many_logins", provider: p, next: next,
 			err: errors.New("the browser has just begun several logins; does the provider send it back to a page that needs one?")})
@@ -129,8 +129,8 @@ func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next s
 		a.fail(w, r, &failure{reason: "flow_not_kept", provider: p, next: next, err: err})
 		return
 	}
-	asked := f.with(&p.Provider)
-	redirect(w, f.authURL(&asked, md))
+	effective := f.with(&p.Provider)
+	redirect(w, f.authURL(&effective, md))
 }
 
 // redirect answers 303, which makes a GET of every method: 307 would post what

@@ -44,7 +44,7 @@ func (s *site) post(ctx context.Context, text string) (page, id string, err erro
 
 // readPost returns the ID of the post.
 func readPost(resp *http.Response) (id string, err error) {
-	if err := facebook.ResponseError(resp); err != nil {
+	if err = facebook.ResponseError(resp); err != nil {
 		return "", err
 	}
 	var answer struct{ ID string }

@@ -72,8 +72,8 @@ func fromEnv(getenv func(string) string) (config, error) {
 func keyFile(path string) (string, error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		text, err := os.ReadFile(path)
-		return strings.TrimSpace(string(text)), err
+		text, unread := os.ReadFile(path)
+		return strings.TrimSpace(string(text)), unread
 	}
 	if err != nil {
 		return "", err

@@ -112,9 +112,9 @@ func serve(ctx context.Context, getenv func(string) string, out, log io.Writer) 
 	}
 	defer l.Close()
 	if c.facebook.ClientID == "" {
-		stop, err := c.startStandIn()
-		if err != nil {
-			return err
+		stop, failed := c.startStandIn()
+		if failed != nil {
+			return failed
 		}
 		defer stop()
 		fmt.Fprintln(out, "FACEBOOK_CLIENT_ID is not set: a stand-in takes the place of Facebook, with invented people.")

@@ -73,7 +73,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	stop()
-	if status := <-ended; status != 0 {
+	if status = <-ended; status != 0 {
 		t.Errorf("got status %d, %s", status, s.log.String())
 	}
 	status, _, complaint = s.command("post", "Football on Sunday")
