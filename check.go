@@ -37,8 +37,10 @@ func (c *Config) check() error {
 	base := c.checkURL(&m)
 	c.checkKeys(&m)
 	c.checkTimes(&m)
-	if v := reflect.ValueOf(c.Store); v.Kind() == reflect.Pointer {
-		m.add(!v.IsNil(), "Store", "a store, or nothing at all", fmt.Sprintf("a nil %T", c.Store))
+	for field, value := range map[string]any{"Store": c.Store, "Tokens": c.Tokens, "Revocations": c.Revocations} {
+		if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer {
+			m.add(!v.IsNil(), field, "one, or nothing at all", fmt.Sprintf("a nil %T", value))
+		}
 	}
 	m.add(len(c.Providers) > 0, "Providers", "at least one", "none")
 	c.checkProviders(&m, base)
@@ -99,8 +101,8 @@ func (p *Provider) checkRedirectURL(m *mistakes, field, configURL string, base *
 		return nil, false
 	}
 	tail, below := strings.CutPrefix(u.Path, strings.TrimSuffix(base.Path, "/"))
-	taken := below && (tail == "/logout" || tail == "/login" || strings.HasPrefix(tail, "/login/"))
-	m.add(!taken, field, "a path other than /login and /logout", fmt.Sprintf("%q", u))
+	taken := below && (tail == "/logout" || tail == "/login" || strings.HasPrefix(tail, "/login/") || strings.HasPrefix(tail, "/connect/"))
+	m.add(!taken, field, "a path other than /login, /logout and /connect", fmt.Sprintf("%q", u))
 	return u, ok
 }
 

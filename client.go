@@ -203,13 +203,24 @@ func (t *userTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if receives && resp.StatusCode == http.StatusUnauthorized && t.refused != nil {
+	if receives && resp.StatusCode == http.StatusUnauthorized && t.refused != nil && carries(r.Header, t.grant.Token.AccessToken) {
 		t.refused()
 	}
 	if to, err := u.Parse(resp.Header.Get("Location")); err == nil && resp.Header.Get("Location") != "" {
 		resp.Header.Set("Location", to.String()) // or net/http takes it as relative to what the caller wrote
 	}
 	return resp, nil
+}
+
+// carries reports whether token is in h: a Provider may act with another, as
+// Facebook's does for a page.
+func carries(h http.Header, token string) bool {
+	for _, values := range h {
+		if slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, token) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // resolve joins a relative URL to the first API base: "user" and "/user" are

@@ -77,7 +77,8 @@ func (s *Start) check() error {
 // Start sends the browser to a provider, as [Auth.Login] does, with wishes of the
 // application. It is for handlers of the application's own, behind whatever guards
 // them: GET or POST, and with Start.Connect only POST, from a page of this site. It
-// always answers the request. A mistake in s is logged and answered with 500.
+// always answers the request: with 404 if there is no such provider, and with 500 if
+// something else is wrong with s, which is logged.
 func (a *Auth) Start(w http.ResponseWriter, r *http.Request, s Start) {
 	p := a.providers[s.Provider]
 	if s.Provider == "" && len(a.order) == 1 {
@@ -163,6 +164,8 @@ func (a *Auth) connect(w http.ResponseWriter, r *http.Request, p *provider, f *f
 	switch {
 	case v.err != nil:
 		return v.err
+	case a.config.OnConnect == nil: // begun at a replica with another configuration
+		return &failure{kind: ErrBadCallback, reason: "bad_start"}
 	case v.user == nil || v.user.key() != f.connect:
 		return &failure{kind: ErrBadCallback, reason: "connect_other_user"}
 	}

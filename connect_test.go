@@ -478,3 +478,52 @@ func TestStartRefuses(t *testing.T) {
 		}
 	})
 }
+
+// A connection that cannot be begun, or ends at a replica that knows of none, leads
+// to no login with the other account.
+func TestConnectFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newConnecting(t, func(config *login.Config) {
+			config.Providers[1].Discover = func(context.Context, login.Provider) (login.Metadata, error) {
+				return login.Metadata{}, errors.New("it is down")
+			}
+		})
+		w, _ := c.logOut("/connect/other?next=/settings", c.logInAs("ada"))
+		if body := w.Body.String(); w.Code != http.StatusBadGateway || strings.Contains(body, "/login") || !strings.Contains(body, `href="/settings"`) {
+			t.Errorf("got status %d %s, want 502 and a way back", w.Code, body)
+		}
+		c = newConnecting(t, nil)
+		callback, during := c.begin("/connect/other", c.logInAs("ada"))
+		other := newConnecting(t, func(config *login.Config) { config.OnConnect = nil })
+		if w, _ := other.get(callback, during); w.Code != http.StatusBadRequest || other.tokenRequests() > 0 {
+			t.Errorf("got status %d %s, want 400", w.Code, w.Body)
+		}
+	})
+}
+
+// Everything that Start allows comes back; what does not fit goes without.
+func TestLargeStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newConnecting(t, func(config *login.Config) {
+			config.Providers[1].RedirectURL = "http://localhost:8080/" + strings.Repeat("r", 300)
+		})
+		w, during := c.start(http.MethodGet, login.Start{
+			Provider: "other", Next: "/" + strings.Repeat("n", 1000), Params: url.Values{"login_hint": {strings.Repeat("h", 1000)}},
+		}, nil)
+		for name, value := range during {
+			if n := len(name) + len(value); n > 4096 {
+				t.Errorf("got a cookie of %d bytes", n)
+			}
+		}
+		u, err := url.Parse(w.Header().Get("Location"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := u.Query()
+		q.Set("login_hint", "account")
+		u.RawQuery = q.Encode()
+		if w, _ = c.get(c.provider(u.String()), during); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/" {
+			t.Errorf("got status %d to %q, want 303 to /", w.Code, w.Header().Get("Location"))
+		}
+	})
+}

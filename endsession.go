@@ -36,19 +36,20 @@ func (a *Auth) leave(r *http.Request, s *session, next string) string {
 	if err == nil {
 		t = a.renewals.latest(t)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), logoutTimeout)
 	location := make(chan string, 1)
-	go func() {
-		defer cancel()
+	within(r.Context(), func(ctx context.Context) {
 		p := a.providers[s.user.Provider]
 		if a.config.EndSession {
-			location <- a.endSessionURL(ctx, p, &s.user, t, next)
+			u, err := a.endSessionURL(ctx, p, &s.user, t, next)
+			if err != nil {
+				a.warnLogout(ctx, &s.user, t, err)
+			}
+			location <- u
 		}
 		if a.config.RevokeTokens && t.AccessToken != "" {
 			a.giveBack(ctx, p, &s.user, t)
 		}
-	}()
-	<-ctx.Done()
+	})
 	select {
 	case u := <-location:
 		return u
@@ -57,10 +58,21 @@ func (a *Auth) leave(r *http.Request, s *session, next string) string {
 	}
 }
 
+// within calls f and returns when it has, or after two seconds. The context of f
+// ends then; it does not end with that of the caller, who may leave.
+func within(ctx context.Context, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logoutTimeout)
+	go func() {
+		defer cancel()
+		f(ctx)
+	}()
+	<-ctx.Done()
+}
+
 // warnLogout logs that something could not be done at the provider of u, who had t.
 func (a *Auth) warnLogout(ctx context.Context, u *User, t tokenRecord, err error) {
 	f := &failure{provider: a.providers[u.Provider], secrets: []string{t.AccessToken, t.RefreshToken, t.idToken}}
-	a.logger().WarnContext(ctx, "login: logged out here, but not everywhere", "provider", u.Provider, "user", u.ID,
+	a.logger().WarnContext(ctx, "login: not everything could be ended at the provider", "provider", u.Provider, "user", u.ID,
 		"reason", "provider_logout_failed", "error", f.scrub(withoutURL(err).Error()))
 }
 
@@ -149,9 +161,9 @@ func revokeToken(ctx context.Context, g *Grant, hint, token string) error {
 }
 
 // endSessionURL is where the browser of u, who had t, ends the session at p, and
-// comes back from to next; "" if that cannot be done.
-func (a *Auth) endSessionURL(ctx context.Context, p *provider, u *User, t tokenRecord, next string) (location string) {
-	err := guard(func() error {
+// comes back from to next; "" if there is no such place.
+func (a *Auth) endSessionURL(ctx context.Context, p *provider, u *User, t tokenRecord, next string) (location string, err error) {
+	err = guard(func() error {
 		_, g, err := p.acting(ctx, u, t)
 		if err != nil {
 			return err
@@ -165,16 +177,15 @@ func (a *Auth) endSessionURL(ctx context.Context, p *provider, u *User, t tokenR
 			return err
 		}
 		location = find(g, a.config.URL+"/logout", state)
-		if parsed, err := url.Parse(location); location != "" && (err != nil || !secureURL(parsed) || parsed.User != nil) {
-			return errors.New("want an absolute https URL to end the session at")
-		}
 		return nil
 	})
-	if err != nil {
-		a.warnLogout(ctx, u, t, err)
-		return ""
+	if err != nil || location == "" {
+		return "", err
 	}
-	return location
+	if parsed, failed := url.Parse(location); failed != nil || !secureURL(parsed) || parsed.User != nil {
+		return "", errors.New("want an absolute https URL to end the session at")
+	}
+	return location, nil
 }
 
 // endSession is OpenID Connect RP-Initiated Logout 1.0 section 2.

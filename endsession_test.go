@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -147,7 +148,7 @@ func (s *duringSave) Save(r *http.Request, w http.ResponseWriter, stored *sessio
 
 // Nor does a token slip through whose session ends while it is stored.
 func TestRevokeTokenBeingStored(t *testing.T) {
-	files, _ := fileStore(t)
+	files, dir := fileStore(t)
 	synctest.Test(t, func(t *testing.T) {
 		store := &duringSave{Store: files}
 		l := newLiving(t, func(c *login.Config) { c.Store, c.RevokeTokens = store, true })
@@ -161,6 +162,9 @@ func TestRevokeTokenBeingStored(t *testing.T) {
 		newest := l.revocations()
 		if newest = newest[max(0, len(newest)-2):]; strings.Contains(strings.Join(newest, "|"), old.RefreshToken) || len(newest) < 2 {
 			t.Errorf("got %q revoked last, want what followed %q", newest, old.RefreshToken)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("got %v, %v, want the record to be gone", left, err)
 		}
 	})
 }
@@ -245,12 +249,14 @@ func TestRevocationAuthenticates(t *testing.T) {
 			l := newLiving(t, func(c *login.Config) {
 				c.RevokeTokens = true
 				c.Providers[0].Endpoint.AuthStyle = style
+				c.Providers[0].ClientSecret = "a%b:c d"
 			})
+			l.op.Set(func(s *logintest.Server) { s.ClientSecret = "a%b:c d" })
 			cookies := l.logIn()
 			l.op.Set(func(s *logintest.Server) {
 				s.Intercept = l.slow("/revoke", 0, func(_ http.ResponseWriter, r *http.Request) {
 					r.ParseForm()
-					if strings.HasPrefix(r.Header.Get("Authorization"), "Basic ") {
+					if id, secret, ok := r.BasicAuth(); ok && id == l.op.Provider().ClientID && secret == "a%25b%3Ac+d" {
 						got = append(got, "Basic")
 					}
 					if r.PostForm.Has("client_secret") && r.PostForm.Get("client_id") == l.op.Provider().ClientID {
@@ -459,6 +465,52 @@ func TestLongIDTokenHint(t *testing.T) {
 		u, err := url.Parse(w.Header().Get("Location"))
 		if err != nil || grant == nil || u.Query().Has("id_token_hint") || u.Query().Get("client_id") == "" {
 			t.Errorf("got %.200s, want no hint", u)
+		}
+	})
+}
+
+// A provider that hands out again what it has handed out before does not make a
+// logout go in circles.
+func TestLogoutAfterCircularRenewals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLiving(t, func(c *login.Config) {
+			c.RevokeTokens = true
+			c.Providers[0].Revoke = func(context.Context, *login.Grant) error { return nil }
+			c.Providers[0].Renew = func(_ context.Context, g *login.Grant) (*oauth2.Token, error) {
+				next := map[bool]string{true: "B", false: "A"}[g.Token.AccessToken == "A"]
+				return &oauth2.Token{AccessToken: next, Expiry: time.Now().Add(4 * time.Second)}, nil
+			}
+		})
+		cookies := l.logIn()
+		time.Sleep(time.Minute)
+		for range 3 {
+			_, cookies = l.get("/token", cookies)
+			time.Sleep(5 * time.Second)
+		}
+		if w, _ := l.logOut("/logout", cookies); w.Code != http.StatusSeeOther {
+			t.Errorf("got status %d, want 303", w.Code)
+		}
+	})
+}
+
+// The sign-out page asks no provider, and says nothing in the log.
+func TestSignOutPageWithoutProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cookies, log := newLiving(t, nil).logIn(), new(lockedBuffer)
+		l := newLiving(t, func(c *login.Config) { // restarted, and knows nothing yet
+			c.EndSession, c.Logger = true, slog.New(slog.NewTextHandler(log, nil))
+			c.Providers[0].Discover = func(ctx context.Context, _ login.Provider) (login.Metadata, error) {
+				<-ctx.Done()
+				return login.Metadata{}, ctx.Err()
+			}
+		})
+		began := time.Now()
+		w, _ := l.get("/logout", cookies)
+		if took := time.Since(began); w.Code != http.StatusOK || took > 0 || log.String() != "" {
+			t.Errorf("got status %d after %v, log %q, want 200 at once", w.Code, took, log)
+		}
+		if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self' https:;") {
+			t.Errorf("got %s, want a form that may lead to the provider", csp)
 		}
 	})
 }

@@ -235,7 +235,7 @@ func (b *browser) cookies(rawURL string) map[string]string {
 	u, _ := url.Parse(rawURL)
 	all := map[string]string{}
 	for _, c := range b.Jar.Cookies(u) {
-		if !strings.HasSuffix(c.Name, "-l") { // that somebody has just logged in: of no use to anybody
+		if strings.Contains(c.Name, "-f-") || !strings.HasSuffix(c.Name, "-l") { // that somebody has just logged in: of no use to anybody
 			all[c.Name] = c.Value
 		}
 	}

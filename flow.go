@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -143,9 +144,13 @@ func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *
 	}
 	name, session := a.cookies.flow(f.state), a.sessionBytes(r)
 	value, err := a.flows.seal(name, f.record())
-	if err == nil && session+len(name)+len(value) > maxCookieBytes {
+	room := a.cookies.room(name, int(flowLifetime.Seconds()))
+	if err == nil && (len(value) > room || session+len(name)+len(value) > maxCookieBytes) {
 		f.next = defaultNext // better than no login at all
 		value, err = a.flows.seal(name, f.record())
+	}
+	if err == nil && len(value) > room {
+		err = errors.New("it does not fit a cookie; shorten Start.Params")
 	}
 	if err != nil {
 		return err

@@ -114,19 +114,19 @@ func (a *Auth) Login(w http.ResponseWriter, r *http.Request) {
 func (a *Auth) start(w http.ResponseWriter, r *http.Request, p *provider, next string, asked wish) {
 	md, err := p.metadata(r.Context())
 	if err != nil {
-		a.fail(w, r, &failure{kind: ErrProvider, reason: "discovery_failed", provider: p, next: next, err: err})
+		a.fail(w, r, &failure{kind: ErrProvider, reason: "discovery_failed", provider: p, next: next, connect: asked.connect != "", err: err})
 		return
 	}
 	flows := a.flowCookies(r)
 	f := newFlow(&p.Provider, md, next, a.now())
 	f.wish = asked
 	if f.streak = a.streak(flows) + 1; f.streak > maxStreak {
-		a.fail(w, r, &failure{status: http.StatusTooManyRequests, reason: "too_many_logins", provider: p, next: next,
+		a.fail(w, r, &failure{status: http.StatusTooManyRequests, reason: "too_many_logins", provider: p, next: next, connect: asked.connect != "",
 			err: errors.New("the browser has just begun several logins; does the provider send it back to a page that needs one?")})
 		return
 	}
 	if err := a.keepFlow(w, r, &p.Provider, f, flows); err != nil {
-		a.fail(w, r, &failure{reason: "flow_not_kept", provider: p, next: next, err: err})
+		a.fail(w, r, &failure{reason: "flow_not_kept", provider: p, next: next, connect: asked.connect != "", err: err})
 		return
 	}
 	effective := f.with(&p.Provider)

@@ -51,9 +51,7 @@ func (k *kept) record() record {
 	if !k.claimed.IsZero() {
 		claimed = k.claimed.UnixMilli()
 	}
-	u := &k.user
-	return k.token.fields(newRecord(purposeKept)).int(claimed).
-		str(u.Provider).str(u.ID).str(u.Username).str(u.Name).str(u.Picture).str(u.Email).str(u.UnverifiedEmail).strMap(u.Extra)
+	return k.token.fields(newRecord(purposeKept)).int(claimed).user(&k.user)
 }
 
 func readKept(b []byte) (k kept, ok bool) {
@@ -62,10 +60,7 @@ func readKept(b []byte) (k kept, ok bool) {
 	if claimed := r.int(); claimed != 0 {
 		k.claimed = time.UnixMilli(claimed)
 	}
-	k.user = User{
-		Provider: r.str(), ID: r.str(), Username: r.str(), Name: r.str(), Picture: r.str(),
-		Email: r.str(), UnverifiedEmail: r.str(), Extra: r.strMap(),
-	}
+	k.user = r.user()
 	return k, r.ok()
 }
 
@@ -73,6 +68,11 @@ func readKept(b []byte) (k kept, ok bool) {
 // sealed, in the place of what was there. A key is 1 to 255 bytes of the
 // application's choice: "page", or one for each user. An error wraps [ErrNoToken]
 // if g holds no token.
+//
+// A refresh token must be in one place only: where OnLogin keeps one, it has to set
+// Grant.Token to nil afterwards, or the session and the record renew it each for
+// itself, and a provider may take that for theft and end everything. The grant of
+// OnConnect is in no session.
 func (a *Auth) Keep(ctx context.Context, key string, g *Grant) error {
 	if err := a.checkKept(key); err != nil {
 		return err
@@ -137,10 +137,12 @@ func (a *Auth) Forget(ctx context.Context, key string) error {
 	if err := a.checkKept(key); err != nil {
 		return err
 	}
-	if k, _, err := a.loadKept(ctx, key); err == nil && k.token.AccessToken != "" {
-		bounded, cancel := context.WithTimeout(ctx, logoutTimeout)
-		a.giveBack(bounded, a.providers[k.user.Provider], &k.user, k.token)
-		cancel()
+	k, _, err := a.loadKept(ctx, key)
+	if errors.Is(err, errTokens) {
+		return err
+	}
+	if k.token.AccessToken != "" {
+		within(ctx, func(ctx context.Context) { a.giveBack(ctx, a.providers[k.user.Provider], &k.user, k.token) })
 	}
 	if err := a.config.Tokens.Delete(ctx, key); err != nil {
 		return fmt.Errorf("%w: %w", errTokens, err)
@@ -225,10 +227,10 @@ func (a *Auth) waitForRenewal(ctx context.Context, key string, k kept) error {
 		return ctx.Err()
 	}
 	switch {
-	case n.err == nil, errors.Is(n.err, ErrNoToken), errors.Is(n.err, ErrProvider), errors.Is(n.err, errTokens):
-		return n.err
 	case withdrawn(n.err):
 		return fmt.Errorf("%w: the provider has withdrawn it: %w", ErrNoToken, n.err)
+	case n.err == nil, errors.Is(n.err, ErrNoToken), errors.Is(n.err, ErrProvider), errors.Is(n.err, errTokens):
+		return n.err
 	}
 	return fmt.Errorf("%w: renewing the token: %w", ErrProvider, n.err)
 }
@@ -273,24 +275,30 @@ func (a *Auth) renewClaimed(ctx context.Context, key string, old []byte, k kept)
 	defer cancel()
 	p := a.providers[k.user.Provider]
 	next, failed := a.ask(asking, p, &k.user, k.token)
+	now := k
 	switch {
 	case failed == nil:
-		k.token = next
+		now.token = next
 	case withdrawn(failed): // it is of no use to anybody, and is not asked for again
-		k.token = tokenRecord{Token: oauth2.Token{Expiry: a.now()}, issued: a.now()}
+		now.token = tokenRecord{Token: oauth2.Token{Expiry: a.now()}, issued: a.now()}
 	}
-	k.claimed = time.Time{}
-	err := retry(ctx, func() error {
-		saved, _, err := a.saveKept(ctx, key, old, &k)
-		if err == nil && !saved { // connected again, or forgotten, meanwhile
-			k, _, err = a.loadKept(ctx, key)
+	now.claimed = time.Time{}
+	saved := false
+	err := retry(ctx, func() (err error) {
+		if saved, _, err = a.saveKept(ctx, key, old, &now); err == nil && !saved {
+			now, _, err = a.loadKept(ctx, key)
 		}
 		return err
 	})
-	if failed != nil {
+	switch {
+	case err == nil && !saved: // connected again meanwhile
+		return now.token, nil
+	case failed != nil:
 		return tokenRecord{}, failed
+	case errors.Is(err, ErrNoToken): // forgotten meanwhile, when this token was not there yet
+		a.giveBack(ctx, p, &k.user, next)
 	}
-	return k.token, err
+	return now.token, err
 }
 
 // retry calls f while the store that it uses is down, but not for more than a few

@@ -81,7 +81,10 @@ func newKeeping(t *testing.T, tokens *memoryTokens, change func(*login.Config)) 
 	var l *living
 	l = newLiving(t, func(c *login.Config) {
 		c.Tokens, c.Logger = tokens, slog.New(slog.DiscardHandler)
-		c.OnLogin = func(r *http.Request, _ *login.User, g *login.Grant) error { return l.auth.Keep(r.Context(), "bot", g) }
+		c.OnLogin = func(r *http.Request, _ *login.User, g *login.Grant) error {
+			defer func() { g.Token = nil }() // a refresh token must be in one place only
+			return l.auth.Keep(r.Context(), "bot", g)
+		}
 		if change != nil {
 			change(c)
 		}
@@ -462,6 +465,130 @@ func TestKeepRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "Config.Tokens") {
 				t.Errorf("without a store: got %v, want one that names Config.Tokens", err)
 			}
+		}
+	})
+}
+
+// Forget, when the store cannot say what it holds, and while the token is renewed.
+func TestForgetLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens := new(memoryTokens)
+		l := newKeeping(t, tokens, nil)
+		l.logIn()
+		down := errors.New("it is away")
+		tokens.fail = func(op string) error { return map[string]error{"load": down}[op] }
+		if err := l.auth.Forget(t.Context(), "bot"); !errors.Is(err, down) || len(tokens.values) == 0 {
+			t.Errorf("got %v and %d records, want the store's error and one", err, len(tokens.values))
+		}
+		tokens.fail = nil
+		slow := &lateAnswers{path: "/token"}
+		l = newKeeping(t, tokens, func(c *login.Config) {
+			slow.RoundTripper, c.Client = c.Client.Transport, &http.Client{Transport: slow}
+		})
+		l.logIn()
+		before, err := l.auth.GrantFor(t.Context(), "bot")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		go act(t, l.auth)
+		time.Sleep(time.Second)
+		if err := l.auth.Forget(t.Context(), "bot"); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(10 * time.Second)
+		revoked := l.revocations()
+		if last := revoked[max(0, len(revoked)-2):]; len(revoked) < 4 || strings.Contains(strings.Join(last, "|"), before.Token.RefreshToken) {
+			t.Errorf("got %q, want the token that came meanwhile revoked, too", revoked)
+		}
+	})
+}
+
+// Forget does not wait for a provider's function that does not mind its context.
+func TestForgetDoesNotWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newKeeping(t, new(memoryTokens), func(c *login.Config) {
+			c.Providers[0].Revoke = func(context.Context, *login.Grant) error {
+				time.Sleep(time.Minute)
+				return nil
+			}
+		})
+		l.logIn()
+		began := time.Now()
+		if err := l.auth.Forget(t.Context(), "bot"); err != nil || time.Since(began) > 2*time.Second {
+			t.Errorf("got %v after %v, want no error within 2s", err, time.Since(began))
+		}
+		time.Sleep(2 * time.Minute)
+	})
+}
+
+// A token that was withdrawn is not used for the seconds that it has left; whoever
+// waits for a renewal may leave; an account that is connected again while the old
+// token is refused is connected.
+func TestKeptRenewalEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		refuse := func(l *living) {
+			l.op.Set(func(s *logintest.Server) {
+				s.Intercept = l.slow("/token", 3*time.Second, func(w http.ResponseWriter, _ *http.Request) {
+					w.WriteHeader(400)
+					io.WriteString(w, `{"error":"invalid_grant"}`)
+				})
+			})
+		}
+		l := newKeeping(t, new(memoryTokens), nil)
+		l.logIn()
+		time.Sleep(46 * time.Second)
+		refuse(l)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if _, err := l.auth.GrantFor(ctx, "bot"); time.Since(began) > time.Second {
+			t.Errorf("whoever leaves: got %v after %v", err, time.Since(began))
+		}
+		if _, err := l.auth.GrantFor(t.Context(), "bot"); !errors.Is(err, login.ErrNoToken) {
+			t.Errorf("withdrawn early: got %v, want ErrNoToken", err)
+		}
+
+		l = newKeeping(t, new(memoryTokens), nil)
+		l.logIn()
+		time.Sleep(2 * time.Minute)
+		refuse(l)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if g, err := l.auth.GrantFor(t.Context(), "bot"); err != nil || g.Token.AccessToken != "NEW" {
+				t.Errorf("connected again: got %v, %v, want the new token", g, err)
+			}
+		})
+		time.Sleep(time.Second)
+		g := &login.Grant{Provider: login.Provider{Name: "oidc"}, User: &login.User{ID: "new"}, Token: &oauth2.Token{AccessToken: "NEW"}}
+		if err := l.auth.Keep(t.Context(), "bot", g); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	})
+}
+
+// Keep wins over somebody who writes at the same time.
+func TestKeepTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens := new(memoryTokens)
+		l := newKeeping(t, tokens, nil)
+		l.logIn()
+		saves := 0
+		tokens.fail = func(op string) error {
+			if op == "save" && saves < 3 {
+				saves++
+				tokens.values["bot"] = append(tokens.values["bot"], 'x')
+			}
+			return nil
+		}
+		g := &login.Grant{Provider: login.Provider{Name: "oidc"}, User: &login.User{ID: "new"}, Token: &oauth2.Token{AccessToken: "NEW"}}
+		if err := l.auth.Keep(t.Context(), "bot", g); err != nil {
+			t.Fatal(err)
+		}
+		tokens.fail = nil
+		if got, err := l.auth.GrantFor(t.Context(), "bot"); err != nil || got.Token.AccessToken != "NEW" {
+			t.Errorf("got %v, %v, want the new one", got, err)
 		}
 	})
 }

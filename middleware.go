@@ -91,7 +91,9 @@ type Config struct {
 	// Revocations are shared by replicas, so that a logout at one of them, or a call
 	// of [Auth.End], counts at all. If nil, each process knows of its own, and
 	// forgets them when it ends: then a copy of a session's cookies is good again
-	// until its Lifetime is over, unless a Store held the session.
+	// until its Lifetime is over, unless a Store held the session. Replicas with a
+	// Store need it, too: a token that one renews while another logs its owner out
+	// brings the deleted record back.
 	Revocations Revocations
 
 	// RevokeTokens makes the provider forget a user's token when they log out, by
@@ -176,7 +178,7 @@ func New(c Config) (*Auth, error) {
 		return nil, err
 	}
 	a.finished = newRecentSet(flowLifetime, 1<<16)
-	a.revoked = newRecentSet(c.Lifetime, 1<<17)
+	a.revoked = newRecentSet(c.Lifetime+clockSkew, 1<<17)
 	a.refused = newRecentSet(c.Lifetime, 1<<14)
 	a.renewals = &renewals{byKey: make(map[[sha256.Size]byte]*renewal)}
 	for i := range c.Providers {

@@ -168,11 +168,16 @@ func (a *Auth) logoutLeadsTo(r *http.Request, v *visitor) string {
 	if !a.config.EndSession || v.session == nil {
 		return ""
 	}
-	u, err := url.Parse(a.endSessionURL(r.Context(), a.providers[v.user.Provider], v.user, tokenRecord{}, defaultNext))
-	switch {
-	case err != nil || u.Host == "":
+	p := a.providers[v.user.Provider]
+	if md, _, _ := p.known(); md == nil && p.Discover != nil {
+		return "https:" // it will be found at the logout
+	}
+	location, err := a.endSessionURL(r.Context(), p, v.user, tokenRecord{}, defaultNext)
+	if location == "" || err != nil {
 		return ""
-	case u.Scheme == "https":
+	}
+	u, err := url.Parse(location)
+	if err != nil || u.Scheme == "https" {
 		return "https:"
 	}
 	return origin(u)

@@ -112,8 +112,8 @@ type Provider struct {
 	// refresh token is used as RFC 6749 section 6 says.
 	Renew func(context.Context, *Grant) (*oauth2.Token, error)
 
-	// Revoke makes the provider forget Grant.Token; see [Config.RevokeTokens]. Its
-	// context ends after two seconds. If nil, it is RFC 7009 where the metadata
+	// Revoke makes the provider forget Grant.Token; see [Config.RevokeTokens] and
+	// [Auth.Forget]. Its context ends after a few seconds. If nil, it is RFC 7009 where the metadata
 	// names an endpoint, and nothing otherwise.
 	Revoke func(context.Context, *Grant) error
 

@@ -50,6 +50,11 @@ func (r record) strMap(m map[string]string) record {
 	return r
 }
 
+func (r record) user(u *User) record {
+	return r.str(u.Provider).str(u.ID).str(u.Username).str(u.Name).str(u.Picture).
+		str(u.Email).str(u.UnverifiedEmail).strMap(u.Extra)
+}
+
 // A recordReader reads the fields of a record in the order in which they were
 // written. After the first fault everything is empty and ok is false.
 type recordReader struct {
@@ -145,4 +150,11 @@ func (r *recordReader) strMap() map[string]string {
 		}
 	}
 	return m
+}
+
+func (r *recordReader) user() User {
+	return User{
+		Provider: r.str(), ID: r.str(), Username: r.str(), Name: r.str(), Picture: r.str(),
+		Email: r.str(), UnverifiedEmail: r.str(), Extra: r.strMap(),
+	}
 }

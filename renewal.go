@@ -22,6 +22,10 @@ const (
 	// maxLeeway is how long before its end a token is renewed, or a quarter of
 	// its life if that is less.
 	maxLeeway = 30 * time.Second
+
+	// maxChain is how many renewals in a row are followed. A provider may hand out
+	// tokens that it has handed out before.
+	maxChain = 8
 )
 
 // renewals lets one request at a time ask for the token that follows a token.
@@ -71,7 +75,11 @@ func (rs *renewals) join(key [sha256.Size]byte, ask func() (tokenRecord, error))
 func (rs *renewals) latest(t tokenRecord) tokenRecord {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	for n := rs.byKey[t.key()]; n != nil; n = rs.byKey[t.key()] {
+	for range maxChain {
+		n := rs.byKey[t.key()]
+		if n == nil {
+			return t
+		}
 		select {
 		case <-n.done:
 		default:
@@ -143,7 +151,7 @@ func (a *Auth) renew(ctx context.Context, s *session, t tokenRecord) (tokenRecor
 		t, err = a.storeToken(ctx, s, t)
 		return err
 	})
-	if a.dead(s) { // logged out meanwhile, when this token was not there yet
+	if a.dead(s) || errors.Is(err, ErrLoginRequired) { // logged out meanwhile, when this token was not there yet
 		if a.config.RevokeTokens {
 			a.giveBack(ctx, p, &s.user, t)
 		}

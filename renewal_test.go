@@ -553,3 +553,46 @@ func TestRenewOfTheProvider(t *testing.T) {
 		})
 	}
 }
+
+// A 401 for another token than the user's, which a Provider may act with, says
+// nothing about the user's.
+func TestOtherTokenRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLiving(t, func(c *login.Config) {
+			c.Providers[0].Authorize = func(r *http.Request, g *login.Grant) {
+				token := g.Token.AccessToken
+				if strings.HasSuffix(r.URL.Path, "/page") {
+					token = "of the page"
+				}
+				r.Header.Set("Authorization", "Bearer "+token)
+			}
+		})
+		l.op.Set(func(s *logintest.Server) {
+			s.NoRefresh = true
+			s.Intercept = func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasSuffix(r.URL.Path, "/page") {
+					return false
+				}
+				w.WriteHeader(http.StatusUnauthorized)
+				return true
+			}
+		})
+		cookies := l.logIn()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		for name, value := range cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		c, err := l.auth.Client(httptest.NewRecorder(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.Get("/page")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if w, _ := l.get("/token", cookies); w.Code != http.StatusOK {
+			t.Errorf("got status %d %s, want the user's token to be good", w.Code, w.Body)
+		}
+	})
+}

@@ -17,8 +17,8 @@ type Revocations interface {
 	// context ends after two seconds.
 	Revoke(ctx context.Context, key [16]byte, at, until time.Time) error
 
-	// Revoked returns when key was revoked last. Every request of everybody who is
-	// logged in asks twice, so it has to answer from memory.
+	// Revoked returns when key was revoked last, to the millisecond. Every request of
+	// everybody who is logged in asks several times, so it has to answer from memory.
 	Revoked(key [16]byte) (at time.Time, ok bool)
 }
 
@@ -33,7 +33,9 @@ func userKey(provider, id string) [16]byte {
 // for users who lost a device, were locked out, or were deleted.
 //
 // Without [Config.Revocations] only this process learns of it, and forgets it when
-// it ends. An error means that Revocations failed, and other replicas may not know.
+// it ends. A session counts as begun afterwards by the clock of the replica where it
+// began: clocks that differ by a second make End miss what began in the second
+// before, or end what begins in the second after. An error means that Revocations failed, and other replicas may not know.
 // Tokens are not revoked at the provider, and those of [Auth.Keep] stay.
 func (a *Auth) End(ctx context.Context, provider, id string) error {
 	if a.providers[provider] == nil || !validID(id) {

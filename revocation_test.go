@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,9 @@ func (s *sharedRevocations) Revoke(ctx context.Context, key [16]byte, at, until 
 	if s.hang {
 		<-ctx.Done()
 		return ctx.Err()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,4 +179,70 @@ func TestRevocationsFail(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What End says of a user again, at another replica, counts as well; and a logout
+// is told even if the person has left.
+func TestRevocationsOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := new(sharedRevocations)
+		with := func() *living { return newLiving(t, func(c *login.Config) { c.Revocations = shared }) }
+		one, two := with(), with()
+		for _, l := range []*living{one, two} {
+			l.op.Set(func(s *logintest.Server) { s.Users = []login.User{{ID: "ada"}} })
+		}
+		end := func(l *living) {
+			time.Sleep(time.Second)
+			if err := l.auth.End(t.Context(), "oidc", "ada"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+		}
+		end(one)
+		cookies := one.logIn()
+		end(two)
+		if one.private(cookies) || two.private(cookies) {
+			t.Error("the second End does not count")
+		}
+		cookies = one.logIn()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		one.visit(ctx, http.MethodPost, "/logout", cookies)
+		if two.private(cookies) {
+			t.Error("the other replica was not told")
+		}
+	})
+}
+
+// However many cookies somebody sends, the replicas are told of their session once.
+func TestRevokedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &countedRevocations{}
+		l := newLiving(t, func(c *login.Config) { c.Revocations = shared })
+		cookies := l.logIn()
+		r := httptest.NewRequest(http.MethodPost, "/logout", nil)
+		junk := ""
+		for name, value := range sessionOf(cookies) {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+			if strings.Count(name, "-") == 1 {
+				junk = strings.Repeat(name+"=x; ", 1000)
+			}
+		}
+		r.Header.Add("Cookie", junk)
+		shared.calls = 0
+		l.app.ServeHTTP(httptest.NewRecorder(), r)
+		if shared.calls != 1 {
+			t.Errorf("got %d calls of Revoke, want 1", shared.calls)
+		}
+	})
+}
+
+type countedRevocations struct {
+	sharedRevocations
+	calls int
+}
+
+func (c *countedRevocations) Revoke(ctx context.Context, key [16]byte, at, until time.Time) error {
+	c.calls++
+	return c.sharedRevocations.Revoke(ctx, key, at, until)
 }

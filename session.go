@@ -42,10 +42,7 @@ const (
 )
 
 func (s *session) record() record {
-	u := &s.user
-	return newRecord(purposeIdentity).str(string(s.id[:])).int(s.began.UnixMilli()).int(int64(s.tokens)).
-		str(u.Provider).str(u.ID).str(u.Username).str(u.Name).str(u.Picture).
-		str(u.Email).str(u.UnverifiedEmail).strMap(u.Extra)
+	return newRecord(purposeIdentity).str(string(s.id[:])).int(s.began.UnixMilli()).int(int64(s.tokens)).user(&s.user)
 }
 
 func readSession(b []byte) (*session, bool) {
@@ -53,10 +50,7 @@ func readSession(b []byte) (*session, bool) {
 	var s session
 	n := copy(s.id[:], r.str())
 	s.began, s.tokens = time.UnixMilli(r.int()), tokenState(r.int())
-	s.user = User{
-		Provider: r.str(), ID: r.str(), Username: r.str(), Name: r.str(), Picture: r.str(),
-		Email: r.str(), UnverifiedEmail: r.str(), Extra: r.strMap(),
-	}
+	s.user = r.user()
 	return &s, n == len(s.id) && r.ok()
 }
 
@@ -296,12 +290,13 @@ func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 	a.eachIdentity(r, func(value string) bool {
 		if s, _ := a.open(r, value); s != nil {
 			ended = s
+			if a.config.Store == nil {
+				a.revokeSession(r.Context(), s.id)
+			}
 		}
 		if id, handle, ok := a.openHandle(value); ok {
 			a.revokeSession(r.Context(), id) // even if the Store does not answer
 			a.dropStored(r, handle)
-		} else if ended != nil {
-			a.revokeSession(r.Context(), ended.id)
 		}
 		return false
 	})

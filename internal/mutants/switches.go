@@ -132,7 +132,7 @@ func ofSwitches() []mutant {
 		}},
 		{"tokens are revoked", "", edits{{endSession, `if a.config.RevokeTokens && t.AccessToken != "" {`, `if false {`}}},
 		{"access tokens that cannot be revoked", "", edits{{endSession, `len(errs) == 0 || !errors.Is(err, errUnsupportedToken)`, `true`}}},
-		{"https to end sessions", "", edits{{endSession, `(err != nil || !secureURL(parsed) || parsed.User != nil)`, `(err != nil || parsed.Host == "\x00")`}}},
+		{"https to end sessions", "", edits{{endSession, `failed != nil || !secureURL(parsed) || parsed.User != nil`, `failed != nil || parsed == nil`}}},
 		{"sessions are ended at the provider", "", edits{{endSession, `if a.config.EndSession {`, `if false {`}}},
 		{"parameters of our own to end sessions", "", edits{{endSession, `q.Set("post_logout_redirect_uri"`, `q.Add("post_logout_redirect_uri"`}, {endSession, `q.Set("state"`, `q.Add("state"`}}},
 		{"state of logouts", "", edits{{endSession, "	b, ok := a.logouts.open(logoutStateName, state)\n	if !ok {\n		return \"\", false\n", "	b, ok := a.logouts.open(logoutStateName, state)\n	if !ok && state != \"\" {\n		return state, true\n"}}},
