@@ -162,19 +162,20 @@ func revokeToken(ctx context.Context, g *Grant, hint, token string) error {
 
 // endSessionURL is where the browser of u, who had t, ends the session at p, and
 // comes back from to next; "" if there is no such place.
-func (a *Auth) endSessionURL(ctx context.Context, p *provider, u *User, t tokenRecord, next string) (location string, err error) {
-	err = guard(func() error {
-		_, g, err := p.acting(ctx, u, t)
-		if err != nil {
-			return err
+func (a *Auth) endSessionURL(ctx context.Context, p *provider, u *User, t tokenRecord, next string) (string, error) {
+	var location string
+	err := guard(func() error {
+		_, g, failed := p.acting(ctx, u, t)
+		if failed != nil {
+			return failed
 		}
 		find := p.EndSession
 		if find == nil {
 			find = endSession
 		}
-		state, err := a.logouts.seal(logoutStateName, newRecord(purposeLogout).str(next).int(a.now().Unix()))
-		if err != nil {
-			return err
+		state, failed := a.logouts.seal(logoutStateName, newRecord(purposeLogout).str(next).int(a.now().Unix()))
+		if failed != nil {
+			return failed
 		}
 		location = find(g, a.config.URL+"/logout", state)
 		return nil
