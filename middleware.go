@@ -137,9 +137,10 @@ type Auth struct {
 
 	flows, identities, tokens, lastSeen, handles, logouts, kept keyring
 
-	finished *recentSet // states of flows that were used
-	revoked  *recentSet // sessions and users that were logged out
-	refused  *recentSet // tokens that an API did not accept
+	opened   *openedSet[*session] // identity cookies that were opened recently
+	finished *recentSet           // states of flows that were used
+	revoked  *recentSet           // sessions and users that were logged out
+	refused  *recentSet           // tokens that an API did not accept
 
 	renewals *renewals
 
@@ -177,6 +178,7 @@ func New(c Config) (*Auth, error) {
 	if err = a.crossSite.AddTrustedOrigin(a.origin); err != nil {
 		return nil, err
 	}
+	a.opened = newOpenedSet[*session]()
 	a.finished = newRecentSet(flowLifetime, 1<<16)
 	a.revoked = newRecentSet(c.Lifetime+clockSkew, 1<<17)
 	a.refused = newRecentSet(c.Lifetime, 1<<14)
@@ -293,6 +295,8 @@ type visitor struct {
 	user    *User
 	session *session
 	err     error // the session could not be looked up
+
+	own User // of this request, so that handlers that change theirs do not change others'
 }
 
 // nearestKey finds the nearest visitor.
@@ -325,7 +329,9 @@ func (a *Auth) attach(w http.ResponseWriter, r *http.Request) *http.Request {
 	if s == nil {
 		return r
 	}
-	return r.WithContext(&visitor{Context: r.Context(), auth: a, user: &s.user, session: s})
+	v := &visitor{Context: r.Context(), auth: a, session: s, own: s.user}
+	v.user = &v.own
+	return r.WithContext(v)
 }
 
 // visitor returns who sends r as far as a is concerned, and r with that user as

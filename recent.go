@@ -2,6 +2,7 @@ package login
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type recentSet struct {
 	while time.Duration
 	max   int // of one generation
 
+	used      atomic.Bool // most sets stay empty for long
 	mu        sync.RWMutex
 	cur, prev map[[16]byte]int64 // nanoseconds since 1970: a map without pointers costs the garbage collector nothing
 	since     time.Time          // when cur was begun
@@ -32,6 +34,7 @@ func (s *recentSet) add(key [16]byte, now time.Time) bool {
 		}
 		s.cur, s.since = make(map[[16]byte]int64), now
 	}
+	s.used.Store(true)
 	_, inCur := s.cur[key]
 	_, inPrev := s.prev[key]
 	s.cur[key] = now.UnixNano()
@@ -40,6 +43,9 @@ func (s *recentSet) add(key [16]byte, now time.Time) bool {
 
 // when returns the time at which key was added last, ok if it is known.
 func (s *recentSet) when(key [16]byte) (added time.Time, ok bool) {
+	if !s.used.Load() {
+		return time.Time{}, false
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	n, ok := s.cur[key]

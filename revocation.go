@@ -92,6 +92,6 @@ func (a *Auth) dead(s *session) bool {
 	if a.ended(s.id) {
 		return true
 	}
-	at, ok := a.revokedAt(userKey(s.user.Provider, s.user.ID))
+	at, ok := a.revokedAt(s.userKey)
 	return ok && !s.began.After(at)
 }

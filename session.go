@@ -28,8 +28,9 @@ type session struct {
 	began  time.Time
 	tokens tokenState
 
-	cookieBytes         int    // of the cookie that it came from
-	handle, sealedToken string // of the Store, if there is one
+	userKey             [16]byte // what all sessions of the user are revoked by
+	cookieBytes         int      // of the cookie that it came from
+	handle, sealedToken string   // of the Store, if there is one
 }
 
 // tokenState says whether there is a token, and why not.
@@ -51,6 +52,7 @@ func readSession(b []byte) (*session, bool) {
 	n := copy(s.id[:], r.str())
 	s.began, s.tokens = time.UnixMilli(r.int()), tokenState(r.int())
 	s.user = r.user()
+	s.userKey = userKey(s.user.Provider, s.user.ID)
 	return &s, n == len(s.id) && r.ok()
 }
 
@@ -112,25 +114,46 @@ func (a *Auth) eachIdentity(r *http.Request, f func(value string) bool) {
 // open returns the live session that the value of an identity cookie stands for.
 func (a *Auth) open(r *http.Request, value string) (*session, error) {
 	var s *session
+	var err error
 	if a.config.Store != nil {
-		var err error
-		if s, err = a.openStored(r, value); err != nil {
-			return nil, err
-		}
-	} else if b, ok := a.identities.open(a.cookies.base, value); ok {
-		if s, ok = readSession(b); !ok {
-			return nil, nil
-		}
+		s, err = a.openStored(r, value)
+	} else {
+		s = a.openIdentity(value)
 	}
-	if s != nil {
-		s.cookieBytes = len(a.cookies.base) + len("=") + len(value) + len("; ")
+	if s == nil || err != nil {
+		return nil, err
 	}
 	now := a.now()
-	// Somebody who came by a provider that is not there any more is nobody.
-	if s == nil || a.providers[s.user.Provider] == nil || now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.dead(s) {
+	if now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.dead(s) {
 		return nil, nil
 	}
 	return s, nil
+}
+
+// openIdentity returns what the identity cookie of that value holds, whether or not
+// it is still good, nil if it is not ours.
+func (a *Auth) openIdentity(value string) *session {
+	if s, ok := a.opened.get(value); ok {
+		return s
+	}
+	b, ok := a.identities.open(a.cookies.base, value)
+	if !ok {
+		return nil
+	}
+	s, ok := a.readIdentity(b)
+	if !ok {
+		return nil
+	}
+	s.cookieBytes = len(a.cookies.base) + len("=") + len(value) + len("; ")
+	a.opened.add(value, s)
+	return s
+}
+
+// readIdentity is readSession for the users of providers that are still there.
+// Others are nobody.
+func (a *Auth) readIdentity(b []byte) (*session, bool) {
+	s, ok := readSession(b)
+	return s, ok && a.providers[s.user.Provider] != nil
 }
 
 // touch reports whether s was used recently enough, and notes that it is used
@@ -177,7 +200,7 @@ func (a *Auth) maxAge(s *session) int {
 // with a fresh ID begins (session fixation; RFC 9700 section 4.5.3.2). Nothing is
 // set unless everything can be.
 func (a *Auth) begin(w http.ResponseWriter, r *http.Request, f *flow, u *User, g *Grant) error {
-	s := &session{user: *u, began: a.now().Truncate(time.Millisecond)} // as in its record
+	s := &session{user: *u, userKey: userKey(u.Provider, u.ID), began: a.now().Truncate(time.Millisecond)} // as in its record
 	rand.Read(s.id[:])
 	if g.Token != nil {
 		s.tokens = tokenKept

@@ -130,10 +130,11 @@ func (a *Auth) openStored(r *http.Request, value string) (*session, error) {
 	if !ok {
 		return nil, nil
 	}
-	s, ok := readSession(b)
+	s, ok := a.readIdentity(b)
 	if !ok || s.id != id {
 		return nil, nil
 	}
+	s.cookieBytes = len(a.cookies.base) + len("=") + len(value) + len("; ")
 	s.sealedToken, _ = stored.Values[tokenKey].(string)
 	s.handle = handle
 	return s, nil

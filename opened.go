@@ -1,0 +1,73 @@
+package login
+
+import (
+	"hash/maphash"
+	"strings"
+	"sync"
+)
+
+const (
+	maxOpened      = 1 << 13 // cookies in each of two generations
+	maxOpenedBytes = 4 << 20 // of them, likewise
+)
+
+// An opened set remembers what cookies hold that were opened recently, so that only the
+// first requests of a session pay for cryptography. The same bytes always hold the
+// same, which must never change; whether it still counts is for the caller to
+// check, every time.
+//
+// Cookies are compared whole. One is remembered at its second sight: with more
+// sessions than fit, remembering each at once would cost more than it saves.
+type openedSet[T any] struct {
+	mu        sync.RWMutex
+	cur, prev map[string]T // two generations, bounded each
+	bytes     int          // of the keys in cur
+
+	seed maphash.Seed
+	once [maxOpened]uint64 // hashes of cookies that were seen once
+}
+
+func newOpenedSet[T any]() *openedSet[T] {
+	return &openedSet[T]{cur: make(map[string]T), seed: maphash.MakeSeed()}
+}
+
+// get returns what value holds, if that is remembered.
+func (k *openedSet[T]) get(value string) (held T, ok bool) {
+	k.mu.RLock()
+	held, ok = k.cur[value]
+	old := false
+	if !ok {
+		held, old = k.prev[value]
+	}
+	k.mu.RUnlock()
+	if old {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.put(strings.Clone(value), held)
+	}
+	return held, ok || old
+}
+
+// add remembers that value, which has been opened, holds what it holds, if it was
+// opened before.
+func (k *openedSet[T]) add(value string, held T) {
+	hash := maphash.String(k.seed, value)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if slot := &k.once[hash%maxOpened]; *slot != hash {
+		*slot = hash
+		return
+	}
+	k.put(strings.Clone(value), held) // or it keeps the whole request's header
+}
+
+// put adds to the newer generation, and begins another when that is full.
+func (k *openedSet[T]) put(value string, held T) {
+	if len(k.cur) >= maxOpened || k.bytes+len(value) > maxOpenedBytes {
+		k.prev, k.cur, k.bytes = k.cur, make(map[string]T), 0
+	}
+	if _, ok := k.cur[value]; !ok {
+		k.bytes += len(value)
+	}
+	k.cur[value] = held
+}
