@@ -168,10 +168,8 @@ func (a *Auth) touch(w http.ResponseWriter, r *http.Request, s *session) bool {
 		if name != want || len(value) > maxSetCookie {
 			return
 		}
-		b, ok := a.lastSeen.open(name, value)
-		rec := readRecord(b, purposeSeen)
-		if id, t := rec.str(), time.Unix(rec.int(), 0); ok && rec.ok() && id == string(s.id[:]) && t.After(seen) {
-			seen = t
+		if last, ok := a.openSeen(name, value); ok && last.id == string(s.id[:]) && last.at.After(seen) {
+			seen = last.at
 		}
 	})
 	if now.Sub(seen) > idle || seen.Sub(now) > clockSkew {
@@ -183,6 +181,26 @@ func (a *Auth) touch(w http.ResponseWriter, r *http.Request, s *session) bool {
 		}
 	}
 	return true
+}
+
+// A sight is when the session of that ID was used last.
+type sight struct {
+	id string
+	at time.Time
+}
+
+// openSeen opens the value of a last-seen cookie.
+func (a *Auth) openSeen(name, value string) (sight, bool) {
+	if last, ok := a.sights.get(value); ok {
+		return last, true
+	}
+	b, ok := a.lastSeen.open(name, value)
+	rec := readRecord(b, purposeSeen)
+	last := sight{rec.str(), time.Unix(rec.int(), 0)}
+	if ok = ok && rec.ok(); ok {
+		a.sights.add(value, last)
+	}
+	return last, ok
 }
 
 func (a *Auth) seenCookie(s *session, now time.Time) (*http.Cookie, error) {
