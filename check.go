@@ -37,7 +37,7 @@ func (c *Config) check() error {
 	base := c.checkURL(&m)
 	c.checkKeys(&m)
 	c.checkTimes(&m)
-	for field, value := range map[string]any{"Store": c.Store, "Tokens": c.Tokens, "Revocations": c.Revocations} {
+	for field, value := range map[string]any{"Store": c.Store, "Tokens": c.Tokens, "Revocations": c.Revocations, "Once": c.Once} {
 		if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer {
 			m.add(!v.IsNil(), field, "one, or nothing at all", fmt.Sprintf("a nil %T", value))
 		}

@@ -52,6 +52,7 @@ func TestPrintingShowsNoSecret(t *testing.T) {
 		"login.Refusal":       "is words for the person at the browser",
 		"login.Start":         "is sent to the provider by way of the browser",
 		"login.Revocations":   "is an interface; its keys say nothing about who they stand for",
+		"login.Once":          "is an interface, of what is sealed",
 		"login.TokenStore":    "is an interface, of what is sealed",
 		"generic.Fields":      "is names of members of JSON",
 		"tokenstore.File":     "holds the name of a directory",

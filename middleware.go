@@ -96,6 +96,11 @@ type Config struct {
 	// brings the deleted record back.
 	Revocations Revocations
 
+	// Once makes replicas renew a token once, though each of them gets requests with
+	// the old one. If nil, each asks the provider for itself; one that rotates refresh
+	// tokens may take that for theft.
+	Once Once
+
 	// RevokeTokens makes the provider forget a user's token when they log out, by
 	// Provider.Revoke or, where its metadata names an endpoint, by RFC 7009. That
 	// may take up to two seconds of the logout and never makes it fail.

@@ -121,7 +121,11 @@ func (a *Auth) due(t *tokenRecord) bool {
 // whose successor nobody has would be the end of the session.
 func (a *Auth) renewed(r *http.Request, s *session, t tokenRecord) (tokenRecord, error) {
 	for range 2 { // what another request got may have ended by now: then the one after that
-		n := a.renewals.join(t.key(), func() (tokenRecord, error) { return a.renew(r.Context(), s, t) })
+		n := a.renewals.join(t.key(), func() (tokenRecord, error) {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), providerTimeout)
+			defer cancel()
+			return a.renewOnce(ctx, s, t)
+		})
 		select {
 		case <-n.done:
 		case <-r.Context().Done():
@@ -137,8 +141,6 @@ func (a *Auth) renewed(r *http.Request, s *session, t tokenRecord) (tokenRecord,
 
 // renew asks the provider for the token that follows t.
 func (a *Auth) renew(ctx context.Context, s *session, t tokenRecord) (tokenRecord, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerTimeout)
-	defer cancel()
 	if newer, err := a.storedToken(ctx, s, t); err != nil || newer.AccessToken != t.AccessToken {
 		return newer, err
 	}
