@@ -58,7 +58,7 @@ func ofLogin() []mutant {
 		{"keys by purpose", root, edits{{"cookie.go", `"doorlatch/login "+string(purpose)+" "+url`, `"doorlatch/login "+url`}}},
 		{"keys by site", root, edits{{"cookie.go", `"doorlatch/login "+string(purpose)+" "+url`, `"doorlatch/login "+string(purpose)`}}},
 		{"one renewal", root, edits{{"renewal.go", `if n := rs.byKey[key]; n != nil {`, `if n := rs.byKey[key]; n != nil && false {`}}},
-		{"renewal outlives its request", root, edits{{"renewal.go", `context.WithoutCancel(ctx)`, `ctx`}}},
+		{"renewal outlives its request", root, edits{{"renewal.go", `context.WithoutCancel(r.Context())`, `r.Context()`}}},
 		{"invalid_grant ends the session", root, edits{{"renewal.go", `re.ErrorCode == "invalid_grant"`, `re.ErrorCode == ""`}}},
 		{"renewed for somebody else", root, edits{{"token.go", `a.valid(&t) && !errors.Is(err, ErrLoginRequired)`, `a.valid(&t)`}}},
 		{"logout during a renewal", root, edits{{"token.go", `case a.dead(s): // meanwhile`, `case false: // meanwhile`}}},
