@@ -142,11 +142,12 @@ type Auth struct {
 
 	flows, identities, tokens, lastSeen, handles, logouts, kept keyring
 
-	opened   *openedSet[*session] // identity cookies that were opened recently
-	sights   *openedSet[sight]    // last-seen cookies, likewise
-	finished *recentSet           // states of flows that were used
-	revoked  *recentSet           // sessions and users that were logged out
-	refused  *recentSet           // tokens that an API did not accept
+	opened        *openedSet[*session]   // identity cookies that were opened recently
+	sights        *openedSet[sight]      // last-seen cookies, likewise
+	openedHandles *openedSet[oldSession] // of a Store, likewise
+	finished      *recentSet             // states of flows that were used
+	revoked       *recentSet             // sessions and users that were logged out
+	refused       *recentSet             // tokens that an API did not accept
 
 	renewals *renewals
 
@@ -184,7 +185,7 @@ func New(c Config) (*Auth, error) {
 	if err = a.crossSite.AddTrustedOrigin(a.origin); err != nil {
 		return nil, err
 	}
-	a.opened, a.sights = newOpenedSet[*session](), newOpenedSet[sight]()
+	a.opened, a.sights, a.openedHandles = newOpenedSet[*session](), newOpenedSet[sight](), newOpenedSet[oldSession]()
 	a.finished = newRecentSet(flowLifetime, 1<<16)
 	a.revoked = newRecentSet(c.Lifetime+clockSkew, 1<<17)
 	a.refused = newRecentSet(c.Lifetime, 1<<14)

@@ -70,11 +70,17 @@ func (a *Auth) openHandle(value string) (id [16]byte, handle string, ok bool) {
 	if a.config.Store == nil {
 		return id, "", false
 	}
+	if h, known := a.openedHandles.get(value); known {
+		return h.id, h.handle, true
+	}
 	b, ok := a.handles.open(a.cookies.base, value)
 	r := readRecord(b, purposeHandle)
 	n := copy(id[:], r.str())
 	handle = r.str()
-	return id, handle, ok && r.ok() && n == len(id)
+	if ok = ok && r.ok() && n == len(id); ok {
+		a.openedHandles.add(value, oldSession{id, handle})
+	}
+	return id, handle, ok
 }
 
 // toStore saves values under a new ID and returns its handle.
