@@ -44,7 +44,7 @@ func ofSwitches() []mutant {
 		}},
 		{"well-formed query", "", edits{{exchange, `url.ParseQuery(r.URL.RawQuery); err != nil {`, `url.ParseQuery(r.URL.RawQuery); err != nil && false {`}}},
 		{"size of callbacks", "", edits{{exchange, `len(r.URL.RawQuery) > maxCallback`, `false`}}},
-		{"methods", "", edits{{handlers, `case !slices.Contains(methods, r.Method):`, `case false:`}}},
+		{"methods", "", edits{{"gate.go", `case !slices.Contains(methods, r.Method):`, `case false:`}}},
 		{"code", "", edits{{exchange, `code == "" || len`, `len`}}},
 		{"size of codes", "", edits{{exchange, ` || len(code) > maxCodeBytes`, ``}}},
 		{"mix-up", "", edits{{exchange, `f.provider != p.Name || f.redirectURL != p.RedirectURL`, `false`}, {exchange, `f.issuer != md.Issuer`, `false`}}},
