@@ -204,10 +204,16 @@ func (c cookies) join(r *http.Request) string {
 func (c cookies) each(r *http.Request, prefix string, f func(name, value string)) {
 	for _, line := range r.Header["Cookie"] {
 		for line != "" {
+			for line != "" && (line[0] == ' ' || line[0] == '\t') {
+				line = line[1:]
+			}
+			ours := strings.HasPrefix(line, prefix) // most are others', and are not looked at any further
 			var part string
 			part, line, _ = strings.Cut(line, ";")
-			name, value, ok := strings.Cut(strings.Trim(part, " \t"), "=")
-			if ok && strings.HasPrefix(name, prefix) {
+			if !ours {
+				continue
+			}
+			if name, value, ok := strings.Cut(strings.TrimRight(part, " \t"), "="); ok && strings.HasPrefix(name, prefix) {
 				f(name, value)
 			}
 		}
