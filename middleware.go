@@ -80,8 +80,8 @@ type Config struct {
 	// Store holds sessions on the server: Redis, PostgreSQL, files, anything
 	// with the interface of gorilla/sessions. What it gets is sealed already.
 	// Its records should last as long as Lifetime and hold 100 kB (of gorilla's own
-	// stores, FilesystemStore holds 4 kB until MaxLength(0)). If nil, sessions live
-	// in encrypted cookies.
+	// stores, FilesystemStore holds 4 kB until MaxLength(0)). It must give up by itself
+	// when its engine does not answer. If nil, sessions live in encrypted cookies.
 	Store sessions.Store
 
 	// Tokens keeps tokens for use without a request: see [Auth.Keep]. If nil, none
