@@ -55,11 +55,17 @@ func (rs *renewals) join(key [sha256.Size]byte, ask func() (tokenRecord, error))
 	rs.byKey[key] = n
 	go func() {
 		defer close(n.done)
-		defer time.AfterFunc(sharedFor, func() {
-			rs.mu.Lock()
-			defer rs.mu.Unlock()
-			delete(rs.byKey, key)
-		})
+		defer func() {
+			share := sharedFor
+			if errors.Is(n.err, errStoreDown) || errors.Is(n.err, errTokens) { // not the provider's answer
+				share = time.Second
+			}
+			time.AfterFunc(share, func() {
+				rs.mu.Lock()
+				defer rs.mu.Unlock()
+				delete(rs.byKey, key)
+			})
+		}()
 		defer func() {
 			if r := recover(); r != nil { // in a function of the Provider: one login must not end the program
 				n.err = fmt.Errorf("%w: Renew panicked: %v", ErrProvider, r)

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package replicastest
+
+import "os/exec"
+
+func dieWithParent(*exec.Cmd) {}
