@@ -11,9 +11,9 @@ const (
 	maxOpenedBytes = 4 << 20 // of them, likewise
 )
 
-// An opened set remembers what cookies hold that were opened recently, so that only the
-// first requests of a session pay for cryptography. The same bytes always hold the
-// same, which must never change; whether it still counts is for the caller to
+// An openedSet remembers what cookies hold that were opened recently, so that only
+// the first requests of a session pay for cryptography. The same bytes always hold
+// the same, which must never change; whether it still counts is for the caller to
 // check, every time.
 //
 // Cookies are compared whole. One is remembered at its second sight: with more

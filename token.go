@@ -22,7 +22,8 @@ import (
 // provider has withdrawn what the login began: then the session ends. It is
 // ErrNoToken, with the reason, if the session holds no token, or one that has
 // ended and cannot be renewed; and ErrProvider if the provider did not answer,
-// which changes nothing. Another error means that the Store did not answer.
+// which changes nothing. Another error means that the Store, or Config.Once, did
+// not answer.
 func (a *Auth) Token(w http.ResponseWriter, r *http.Request) (*oauth2.Token, error) {
 	_, t, err := a.current(w, r)
 	if err != nil {
