@@ -35,8 +35,11 @@ func userKey(provider, id string) [16]byte {
 // Without [Config.Revocations] only this process learns of it, and forgets it when
 // it ends. A session counts as begun afterwards by the clock of the replica where it
 // began: clocks that differ by a second make End miss what began in the second
-// before, or end what begins in the second after. An error means that Revocations failed, and other replicas may not know.
-// Tokens are not revoked at the provider, and those of [Auth.Keep] stay.
+// before, or end what begins in the second after. Tokens are not revoked at the
+// provider, and those of [Auth.Keep] stay.
+//
+// An error means that there is no such provider, or that Revocations failed: then
+// the user is logged out here, and other replicas may not know.
 func (a *Auth) End(ctx context.Context, provider, id string) error {
 	if a.providers[provider] == nil || !validID(id) {
 		return fmt.Errorf("login: End: want a provider of this Auth and the ID of a user, have %q and %q", provider, id)
