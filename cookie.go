@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -75,7 +76,7 @@ func (k keyring) open(name, value string) ([]byte, bool) {
 // but what was changed shall not pass, however little.
 func canonical(value string) bool {
 	_, err := base64.URLEncoding.Strict().DecodeString(value[len(value)-4:])
-	return err == nil && !strings.ContainsAny(value, "\r\n")
+	return err == nil && strings.IndexByte(value, '\r') < 0 && strings.IndexByte(value, '\n') < 0
 }
 
 // rawBytes is the securecookie.Serializer of what is bytes already.
@@ -180,11 +181,11 @@ func (c cookies) split(value string, maxAge int) []*http.Cookie {
 // do not belong together do not open.
 func (c cookies) join(r *http.Request) string {
 	var found [maxPieces]string
-	c.each(r, c.token(), func(name, value string) {
+	for name, value := range c.each(r, c.token()) {
 		if i := name[len(c.token()):]; len(i) == 1 && i[0] >= '0' && i[0] < '0'+maxPieces && len(value) <= maxSetCookie {
 			found[i[0]-'0'] = value
 		}
-	})
+	}
 	if found[0] == "" || found[0][0] < '1' || found[0][0] > '0'+maxPieces {
 		return ""
 	}
@@ -198,23 +199,28 @@ func (c cookies) join(r *http.Request) string {
 	return strings.Join(found[:count], "")
 }
 
-// each calls f for every cookie in r whose name begins with prefix. Unlike
-// [http.Request.CookiesNamed] it makes a single pass and allocates nothing,
-// however many cookies an application or an attacker has set.
-func (c cookies) each(r *http.Request, prefix string, f func(name, value string)) {
-	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			for line != "" && (line[0] == ' ' || line[0] == '\t') {
-				line = line[1:]
-			}
-			ours := strings.HasPrefix(line, prefix) // most are others', and are not looked at any further
-			var part string
-			part, line, _ = strings.Cut(line, ";")
-			if !ours {
-				continue
-			}
-			if name, value, ok := strings.Cut(strings.TrimRight(part, " \t"), "="); ok && strings.HasPrefix(name, prefix) {
-				f(name, value)
+// each yields the cookies in r whose names begin with prefix, as pairs of name and
+// value. Unlike [http.Request.CookiesNamed] it makes a single pass, looks at no
+// others and allocates nothing, however many an application or an attacker has set.
+func (c cookies) each(r *http.Request, prefix string) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, line := range r.Header["Cookie"] {
+			for end := 0; end >= 0; line = line[end+1:] {
+				for line != "" && (line[0] == ' ' || line[0] == '\t') {
+					line = line[1:]
+				}
+				end = strings.IndexByte(line, ';')
+				if line == "" || line[0] != prefix[0] || !strings.HasPrefix(line, prefix) {
+					continue // another's: its first letter mostly tells, without a call
+				}
+				part := line
+				if end >= 0 {
+					part = line[:end]
+				}
+				name, value, ok := strings.Cut(strings.TrimRight(part, " \t"), "=")
+				if ok && strings.HasPrefix(name, prefix) && !yield(name, value) {
+					return
+				}
 			}
 		}
 	}

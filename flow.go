@@ -168,25 +168,23 @@ func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *
 
 // oldSession returns the session that r carries.
 func (a *Auth) oldSession(r *http.Request) *oldSession {
-	var old *oldSession
-	a.eachIdentity(r, func(value string) bool {
+	for value := range a.eachIdentity(r) {
 		if s, _ := a.open(r, value); s != nil {
 			_, handle, _ := a.openHandle(value)
-			old = &oldSession{s.id, handle}
+			return &oldSession{s.id, handle}
 		}
-		return old != nil
-	})
-	return old
+	}
+	return nil
 }
 
 // sessionBytes is what our cookies but those of flows take of r.
 func (a *Auth) sessionBytes(r *http.Request) int {
 	n := 0
-	a.cookies.each(r, a.cookies.base, func(name, value string) {
+	for name, value := range a.cookies.each(r, a.cookies.base) {
 		if !strings.HasPrefix(name, a.cookies.flowPrefix()) {
 			n += len(name) + len("=") + len(value) + len("; ")
 		}
-	})
+	}
 	return n
 }
 
@@ -216,16 +214,16 @@ type flowCookie struct {
 // as there can be.
 func (a *Auth) flowCookies(r *http.Request) []flowCookie {
 	var flows []flowCookie
-	a.cookies.each(r, a.cookies.flowPrefix(), func(name, value string) {
+	for name, value := range a.cookies.each(r, a.cookies.flowPrefix()) {
 		if len(flows) == 4*maxFlows {
-			return
+			break
 		}
 		f, ok := a.openFlow(name, value)
 		if !ok || a.finished.has(f.key()) {
 			f = new(flow)
 		}
 		flows = append(flows, flowCookie{name, len(name) + len("=") + len(value) + len("; "), f.began, f.streak})
-	})
+	}
 	return flows
 }
 
@@ -267,18 +265,17 @@ func (a *Auth) findFlow(r *http.Request, state string) *flow {
 	if len(state) != base64.RawURLEncoding.EncodedLen(32) {
 		return nil
 	}
-	var found *flow
 	want := a.cookies.flow(state)
-	a.cookies.each(r, want, func(name, value string) {
-		if name != want || found != nil {
-			return
+	for name, value := range a.cookies.each(r, want) {
+		if name != want {
+			continue
 		}
 		f, ok := a.openFlow(name, value)
 		if ok && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1 {
-			found = f
+			return f
 		}
-	})
-	return found
+	}
+	return nil
 }
 
 // use marks f as finished and reports whether this is the first time, so that

@@ -14,14 +14,14 @@ const defaultNext = "/" // where people land who did not come from anywhere
 // owns reports whether path is one that ServeHTTP answers.
 func (a *Auth) owns(path string) bool {
 	rest, ok := strings.CutPrefix(path, a.base)
-	if ok {
-		for _, own := range [...]string{"/login", "/callback", "/logout", "/connect"} {
-			if tail, ok := strings.CutPrefix(rest, own); ok && (tail == "" || tail[0] == '/') {
-				return own != "/connect" || a.config.OnConnect != nil
-			}
-		}
-	}
-	return len(a.callbacks) > 0 && a.callbacks[path] != ""
+	return ok && (under(rest, "/login") || under(rest, "/callback") || under(rest, "/logout") ||
+		a.config.OnConnect != nil && under(rest, "/connect")) || len(a.callbacks) > 0 && a.callbacks[path] != ""
+}
+
+// under reports whether path is dir or below it.
+func under(path, dir string) bool {
+	rest, ok := strings.CutPrefix(path, dir)
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 // callbackAt returns the provider whose RedirectURL has a path of its own, which

@@ -3,6 +3,7 @@ package login
 import (
 	"crypto/rand"
 	"fmt"
+	"iter"
 	"net/http"
 	"slices"
 	"strings"
@@ -65,13 +66,15 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
 	}
 	var s *session
 	var err error
-	a.eachIdentity(r, func(value string) bool {
+	for value := range a.eachIdentity(r) {
 		var failed error
-		if s, failed = a.open(r, value); failed != nil {
+		if s, failed = a.open(r, value); s != nil {
+			break
+		}
+		if failed != nil {
 			err = failed // unless another cookie opens
 		}
-		return s != nil
-	})
+	}
 	if s == nil {
 		return nil, err
 	}
@@ -85,30 +88,32 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
 // maxHandles is how many records of the Store one request may ask for.
 const maxHandles = 3
 
-// eachIdentity calls f with every value of the identity cookie until it returns
-// true. Of cookies with one name, the one that opens counts: anybody who may set
-// cookies for the domain can add some that do not. With a Store, those are called
-// for that have our seal and different sessions, but not many, or a thousand
-// cookies would mean a thousand lookups.
-func (a *Auth) eachIdentity(r *http.Request, f func(value string) bool) {
-	done := false
-	var asked [][16]byte
-	a.cookies.each(r, a.cookies.base, func(name, value string) {
-		if done || name != a.cookies.base || len(value) > maxSetCookie {
-			return
-		}
-		if a.config.Store != nil {
-			if len(asked) == maxHandles {
+// eachIdentity yields every value of the identity cookie. Of cookies with one name,
+// the one that opens counts: anybody who may set cookies for the domain can add some
+// that do not. With a Store, it yields those that have our seal and different
+// sessions, but not many, or a thousand cookies would mean a thousand lookups.
+func (a *Auth) eachIdentity(r *http.Request) iter.Seq[string] {
+	return func(yield func(value string) bool) {
+		var asked [][16]byte
+		for name, value := range a.cookies.each(r, a.cookies.base) {
+			if name != a.cookies.base || len(value) > maxSetCookie {
+				continue
+			}
+			if a.config.Store != nil {
+				if len(asked) == maxHandles {
+					return
+				}
+				id, _, ok := a.openHandle(value)
+				if !ok || slices.Contains(asked, id) || a.ended(id) {
+					continue
+				}
+				asked = append(asked, id)
+			}
+			if !yield(value) {
 				return
 			}
-			id, _, ok := a.openHandle(value)
-			if !ok || slices.Contains(asked, id) || a.ended(id) {
-				return
-			}
-			asked = append(asked, id)
 		}
-		done = f(value)
-	})
+	}
 }
 
 // open returns the live session that the value of an identity cookie stands for.
@@ -164,14 +169,14 @@ func (a *Auth) touch(w http.ResponseWriter, r *http.Request, s *session) bool {
 		return true
 	}
 	seen, now, want := s.began, a.now(), a.cookies.seen()
-	a.cookies.each(r, want, func(name, value string) {
+	for name, value := range a.cookies.each(r, want) {
 		if name != want || len(value) > maxSetCookie {
-			return
+			continue
 		}
 		if last, ok := a.openSeen(name, value); ok && last.id == string(s.id[:]) && last.at.After(seen) {
 			seen = last.at
 		}
-	})
+	}
 	if now.Sub(seen) > idle || seen.Sub(now) > clockSkew {
 		return false
 	}
@@ -260,12 +265,14 @@ const lostSession = "session_lost"
 // send it to log in once more would go on for ever where the provider answers at
 // once.
 func (a *Auth) lost(w http.ResponseWriter, r *http.Request) bool {
-	found, want := false, a.cookies.fresh()
-	a.cookies.each(r, want, func(name, _ string) { found = found || name == want })
-	if found {
-		a.cookies.clear(w, want) // the next try may work
+	want := a.cookies.fresh()
+	for name := range a.cookies.each(r, want) {
+		if name == want {
+			a.cookies.clear(w, want) // the next try may work
+			return true
+		}
 	}
-	return found
+	return false
 }
 
 // endUnseen ends the session that f was begun with, where the browser does not
@@ -328,7 +335,7 @@ func (a *Auth) identityCookie(s *session) (*http.Cookie, error) {
 // returns what was ended.
 func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 	var ended *session
-	a.eachIdentity(r, func(value string) bool {
+	for value := range a.eachIdentity(r) {
 		if s, _ := a.open(r, value); s != nil {
 			ended = s
 			if a.config.Store == nil {
@@ -339,16 +346,12 @@ func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 			a.revokeSession(r.Context(), id) // even if the Store does not answer
 			a.dropStored(r, handle)
 		}
-		return false
-	})
-	a.cookies.each(r, a.cookies.base, func(name, _ string) {
+	}
+	for name := range a.cookies.each(r, a.cookies.base) {
 		switch rest := name[len(a.cookies.base):]; {
-		case rest == "":
-		case strings.HasPrefix(rest, "-t") && len(rest) == len("-t0"), rest == "-s", rest == "-l":
-		default:
-			return
+		case rest == "", rest == "-s", rest == "-l", strings.HasPrefix(rest, "-t") && len(rest) == len("-t0"):
+			a.cookies.clear(w, name)
 		}
-		a.cookies.clear(w, name)
-	})
+	}
 	return ended
 }

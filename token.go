@@ -134,7 +134,9 @@ func (a *Auth) replaceToken(w http.ResponseWriter, r *http.Request, s *session, 
 	if err != nil {
 		return err
 	}
-	a.cookies.each(r, a.cookies.token(), func(name, _ string) { a.cookies.clear(w, name) })
+	for name := range a.cookies.each(r, a.cookies.token()) {
+		a.cookies.clear(w, name)
+	}
 	for _, c := range jar {
 		set(w, c)
 	}

@@ -40,7 +40,7 @@ func ofSwitches() []mutant {
 
 		{"state", "", edits{
 			{flow, `len(state) != base64.RawURLEncoding.EncodedLen(32)`, `false`}, {flow, `want := a.cookies.flow(state)`, `want := a.cookies.flowPrefix()`},
-			{flow, `name != want || found != nil`, `found != nil`}, {flow, `ok && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1`, `ok && subtle.ConstantTimeCompare(nil, nil) == 1`},
+			{flow, `if name != want {`, `if name == "" {`}, {flow, `ok && subtle.ConstantTimeCompare([]byte(f.state), []byte(state)) == 1`, `ok && subtle.ConstantTimeCompare(nil, nil) == 1`},
 		}},
 		{"well-formed query", "", edits{{exchange, `url.ParseQuery(r.URL.RawQuery); err != nil {`, `url.ParseQuery(r.URL.RawQuery); err != nil && false {`}}},
 		{"size of callbacks", "", edits{{exchange, `len(r.URL.RawQuery) > maxCallback`, `false`}}},
