@@ -2,7 +2,9 @@ package bench
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"runtime"
 	"strings"
 )
 
@@ -26,7 +28,7 @@ func Server(name string) (h http.Handler, cookie string, err error) {
 		for _, size := range sizes() {
 			if c.name == who && size.name == sizeName {
 				jar, err := c.begin(size.account())
-				return c.require(nothing), cookieLine(jar), err
+				return withHeap(c.require(page)), cookieLine(jar), err
 			}
 		}
 	}
@@ -35,4 +37,24 @@ func Server(name string) (h http.Handler, cookie string, err error) {
 
 func bare(s *site) candidate {
 	return candidate{name: "bare", begin: s.begin, require: func(next http.Handler) http.Handler { return next }}
+}
+
+// page is as small as a page can be. It says what it is, as pages do, so that every
+// server has a header to keep and to send.
+var page = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	io.WriteString(w, "hello\n")
+})
+
+// withHeap is h in a process that holds 30 MB of other things, as a server at work does: or
+// the garbage collector would be at work every few thousand requests, of everybody.
+func withHeap(h http.Handler) http.Handler {
+	heap := make([]string, 1<<16)
+	for i := range heap {
+		heap[i] = randomText(450)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		runtime.KeepAlive(heap)
+	})
 }
