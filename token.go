@@ -120,7 +120,7 @@ func (a *Auth) token(r *http.Request, s *session) (tokenRecord, error) {
 	}
 	t, ok := a.openToken(s, sealed)
 	if !ok {
-		return tokenRecord{}, fmt.Errorf("%w: its cookies are incomplete", ErrNoToken)
+		return tokenRecord{}, fmt.Errorf("%w: its cookies are incomplete, or it was too large for them when it was renewed", ErrNoToken)
 	}
 	return t, nil
 }
