@@ -71,6 +71,9 @@ func newLiving(t *testing.T, change func(*login.Config)) *living {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		if wait, err := time.ParseDuration(r.URL.Query().Get("after")); err == nil {
+			time.Sleep(wait)
+		}
 		token, err := l.auth.Token(w, r)
 		l.answer(w, token, err)
 	})
@@ -437,6 +440,29 @@ func TestLogoutDuringRenewal(t *testing.T) {
 		if w, _ := l.get("/private", cookies); w.Code == http.StatusOK {
 			t.Errorf("the session is back")
 		}
+	})
+}
+
+// A handler that has been at work for a while asks for a token that was renewed, and
+// given up by a logout, after it began.
+func TestTokenAfterLogout(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind func(*login.Config)) {
+		l := newLiving(t, kind)
+		cookies := l.logIn()
+		time.Sleep(2 * time.Minute)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if w, _ := l.get("/token?after=3s", cookies); w.Code != http.StatusUnauthorized {
+				t.Errorf("got status %d %s, want 401", w.Code, w.Body)
+			}
+		})
+		time.Sleep(time.Second)
+		w, after := l.get("/token", cookies)
+		if w.Code != http.StatusOK {
+			t.Fatalf("got status %d %s, want a renewed token", w.Code, w.Body)
+		}
+		l.visit(t.Context(), http.MethodPost, "/logout", after)
+		wg.Wait()
 	})
 }
 
