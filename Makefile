@@ -1,5 +1,5 @@
 # make            what every commit must pass
-# make interop    real servers, real browser (needs node, npm, chromium, postgresql, redis-server, nginx)
+# make interop    real servers, real browser (needs node, npm, chromium, postgresql, redis-server, nginx, wrk)
 # make fuzz       every fuzz test for FUZZTIME each
 # make bench      side by side with other ways, medians and ratios (uses wrk, if it is installed)
 # make hostile    what a hostile provider can do to a login, counted

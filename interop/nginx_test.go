@@ -16,6 +16,7 @@ error_log stderr notice;
 events {}
 http {
 	access_log off;
+	%[5]s
 	client_body_temp_path %[1]s/body;
 	proxy_temp_path %[1]s/proxy;
 	fastcgi_temp_path %[1]s/fastcgi;
@@ -36,6 +37,12 @@ http {
 // are those that it has by itself, but for what more says.
 func startNginx(t *testing.T, addr, target, more string) *process {
 	t.Helper()
+	return startNginxWith(t, "", addr, target, more)
+}
+
+// startNginxWith starts one that knows upstream, which may be the target, too.
+func startNginxWith(t *testing.T, upstream, addr, target, more string) *process {
+	t.Helper()
 	file := "/usr/sbin/nginx" // which is not on everybody's path
 	if found, err := exec.LookPath("nginx"); err == nil {
 		file = found
@@ -45,7 +52,7 @@ func startNginx(t *testing.T, addr, target, more string) *process {
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, addr, target, more), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, nginxConfig, dir, addr, target, more, upstream), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	up := func(line string) bool { return strings.Contains(line, "getrlimit(RLIMIT_NOFILE)") } // its last word before it serves
