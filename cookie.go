@@ -115,6 +115,15 @@ func (c cookies) piece(i int) string       { return c.token() + strconv.Itoa(i) 
 func (c cookies) seen() string             { return c.base + "-s" }
 func (c cookies) fresh() string            { return c.base + "-l" }
 
+// pieceOf reports whether name is that of a piece, and of which.
+func (c cookies) pieceOf(name string) (i int, ok bool) {
+	rest, ok := strings.CutPrefix(name, c.token())
+	if !ok || len(rest) != 1 || rest[0] < '0' || rest[0] >= '0'+maxPieces {
+		return 0, false
+	}
+	return int(rest[0] - '0'), true
+}
+
 // cookie builds one with our attributes. maxAge is in seconds.
 func (c cookies) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
@@ -182,8 +191,8 @@ func (c cookies) split(value string, maxAge int) []*http.Cookie {
 func (c cookies) join(r *http.Request) string {
 	var found [maxPieces]string
 	for name, value := range c.each(r, c.token()) {
-		if i := name[len(c.token()):]; len(i) == 1 && i[0] >= '0' && i[0] < '0'+maxPieces && len(value) <= maxSetCookie {
-			found[i[0]-'0'] = value
+		if i, ok := c.pieceOf(name); ok && len(value) <= maxSetCookie {
+			found[i] = value
 		}
 	}
 	if found[0] == "" || found[0][0] < '1' || found[0][0] > '0'+maxPieces {

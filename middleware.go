@@ -41,7 +41,7 @@ type Config struct {
 	// Lifetime is how long a login lasts, however busy its user is. It is
 	// checked inside the session as well as by the browser. If zero, it is 24
 	// hours; the least is a minute, the most 400 days, which is as long as browsers
-	// keep a cookie.
+	// keep a cookie. Raising it does not make sessions longer that have begun.
 	Lifetime time.Duration
 
 	// Idle ends a login that was not used for so long: from a minute to Lifetime.
@@ -336,7 +336,7 @@ func (a *Auth) attach(w http.ResponseWriter, r *http.Request) *http.Request {
 	if s == nil {
 		return r
 	}
-	v := &visitor{Context: r.Context(), auth: a, session: s, own: s.user}
+	v := &visitor{Context: r.Context(), auth: a, session: s, own: s.user.clone()}
 	v.user = &v.own
 	return r.WithContext(v)
 }

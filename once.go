@@ -3,7 +3,7 @@ package login
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"time"
 )
 
@@ -17,7 +17,8 @@ type Once interface {
 	// who wait call their own f, one at a time.
 	//
 	// A key is made of letters and digits. What f returns is sealed; the context that
-	// Do hands to f is made of its own. An error that is not f's means that nobody
+	// Do hands to f is made of its own. However long Do has waited, f takes up to 10
+	// seconds, whether or not ctx ends meanwhile. An error that is not f's means that nobody
 	// knows whether f may be called, and that it was not.
 	Do(ctx context.Context, key string, share time.Duration, f func(context.Context) ([]byte, error)) ([]byte, error)
 }
@@ -29,24 +30,33 @@ func (a *Auth) renewOnce(ctx context.Context, s *session, t tokenRecord) (tokenR
 	}
 	var mine tokenRecord
 	var failed error
-	called, key := false, t.key()
-	sealed, err := a.config.Once.Do(ctx, hex.EncodeToString(key[:]), sharedFor, func(ctx context.Context) ([]byte, error) {
+	called, sum := false, t.key()
+	key := hex.EncodeToString(sum[:])
+	sealed, err := a.config.Once.Do(ctx, key, sharedFor, func(ctx context.Context) ([]byte, error) {
 		called = true
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerTimeout) // however long the wait was
+		defer cancel()
 		if mine, failed = a.renew(ctx, s, t); failed != nil {
 			return nil, failed
 		}
-		text, err := a.sealToken(s, mine)
+		text, err := a.sealTokenFor(key, mine) // sessions may have one token
 		return []byte(text), err
 	})
 	switch {
 	case called: // and the token is good, even if the others cannot be told
 		return mine, failed
 	case err != nil:
-		return tokenRecord{}, fmt.Errorf("%w: Config.Once: %w", errStoreDown, err)
+		return tokenRecord{}, onceError{err}
 	}
-	theirs, ok := a.openToken(s, string(sealed))
+	theirs, ok := a.openTokenFor(key, string(sealed))
 	if !ok {
-		return tokenRecord{}, fmt.Errorf("%w: Config.Once returned what no replica has sealed", errStoreDown)
+		return tokenRecord{}, onceError{errors.New("it returned what no replica has sealed for this")}
 	}
 	return theirs, nil
 }
+
+// An onceError counts as a store that is down: who waits may try again.
+type onceError struct{ err error }
+
+func (e onceError) Error() string   { return "login: Config.Once: " + e.err.Error() }
+func (e onceError) Unwrap() []error { return []error{errStoreDown, e.err} }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/logintest"
+	"golang.org/x/oauth2"
 )
 
 // memoryOnce is what replicas share, in one process.
@@ -132,6 +134,60 @@ func TestOnceFails(t *testing.T) {
 		shared.down, shared.after = nil, errors.New("it went away")
 		if w, _ := l.get("/token", cookies); w.Code != http.StatusOK || l.refreshes() != 1 {
 			t.Errorf("back: got status %d after %d renewals, want 200 after 1", w.Code, l.refreshes())
+		}
+	})
+}
+
+// However long a replica has waited for another one, the provider has its time: a
+// token that was used up and whose successor nobody has would be the end.
+func TestOnceAfterAWait(t *testing.T) {
+	eachKind(t, func(t *testing.T, kind func(*login.Config)) {
+		shared := new(memoryOnce)
+		all := replicas(t, 2, func(c *login.Config) { kind(c); c.Once = shared })
+		cookies := all[0].logIn()
+		time.Sleep(2 * time.Minute)
+		fails := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
+		all[0].op.Set(func(s *logintest.Server) { s.Intercept = all[0].slow("/token", 8*time.Second, fails) })
+		var wg sync.WaitGroup
+		wg.Go(func() { all[0].get("/token", cookies) })
+		time.Sleep(time.Second)
+		wg.Go(func() {
+			if w, _ := all[1].get("/token", cookies); w.Code != http.StatusOK {
+				t.Errorf("got status %d %s, want 200", w.Code, w.Body)
+			}
+		})
+		time.Sleep(6 * time.Second)
+		all[0].op.Set(func(s *logintest.Server) { s.Intercept = all[0].slow("/token", 5*time.Second, nil) })
+		wg.Wait()
+	})
+}
+
+// Sessions that have one token, because the provider gives the same to all, share its
+// renewal.
+func TestOnceForTwoSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := new(memoryOnce)
+		asked := 0
+		all := replicas(t, 2, func(c *login.Config) {
+			c.Once = shared
+			c.OnLogin = func(_ *http.Request, _ *login.User, g *login.Grant) error {
+				g.Token = &oauth2.Token{AccessToken: "first", Expiry: time.Now().Add(time.Minute).Truncate(time.Minute)}
+				return nil
+			}
+			c.Providers[0].Renew = func(context.Context, *login.Grant) (*oauth2.Token, error) {
+				asked++
+				return &oauth2.Token{AccessToken: "second", Expiry: time.Now().Add(time.Hour)}, nil
+			}
+		})
+		one, two := all[0].logIn(), all[0].logIn()
+		time.Sleep(2 * time.Minute)
+		for i, cookies := range []cookieSet{one, two} {
+			if w, _ := all[i].get("/token", cookies); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "second") {
+				t.Errorf("session %d: got status %d %s, want the second token", i, w.Code, w.Body)
+			}
+		}
+		if asked != 1 {
+			t.Errorf("got %d renewals, want 1", asked)
 		}
 	})
 }

@@ -24,7 +24,7 @@ type openedSet[T any] struct {
 	bytes     int          // of the keys in cur
 
 	seed maphash.Seed
-	once [maxOpened]uint64 // hashes of cookies that were seen once
+	met  []uint64 // hashes of cookies that were seen once
 }
 
 func newOpenedSet[T any]() *openedSet[T] {
@@ -32,42 +32,45 @@ func newOpenedSet[T any]() *openedSet[T] {
 }
 
 // get returns what value holds, if that is remembered.
-func (k *openedSet[T]) get(value string) (held T, ok bool) {
-	k.mu.RLock()
-	held, ok = k.cur[value]
+func (o *openedSet[T]) get(value string) (held T, ok bool) {
+	o.mu.RLock()
+	held, ok = o.cur[value]
 	old := false
 	if !ok {
-		held, old = k.prev[value]
+		held, old = o.prev[value]
 	}
-	k.mu.RUnlock()
+	o.mu.RUnlock()
 	if old {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.put(strings.Clone(value), held)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.put(strings.Clone(value), held)
 	}
 	return held, ok || old
 }
 
 // add remembers that value, which has been opened, holds what it holds, if it was
 // opened before.
-func (k *openedSet[T]) add(value string, held T) {
-	hash := maphash.String(k.seed, value)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if slot := &k.once[hash%maxOpened]; *slot != hash {
+func (o *openedSet[T]) add(value string, held T) {
+	hash := maphash.String(o.seed, value)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.met == nil {
+		o.met = make([]uint64, maxOpened)
+	}
+	if slot := &o.met[hash%maxOpened]; *slot != hash {
 		*slot = hash
 		return
 	}
-	k.put(strings.Clone(value), held) // or it keeps the whole request's header
+	o.put(strings.Clone(value), held) // or it keeps the whole request's header
 }
 
 // put adds to the newer generation, and begins another when that is full.
-func (k *openedSet[T]) put(value string, held T) {
-	if len(k.cur) >= maxOpened || k.bytes+len(value) > maxOpenedBytes {
-		k.prev, k.cur, k.bytes = k.cur, make(map[string]T), 0
+func (o *openedSet[T]) put(value string, held T) {
+	if len(o.cur) >= maxOpened || o.bytes+len(value) > maxOpenedBytes {
+		o.prev, o.cur, o.bytes = o.cur, make(map[string]T), 0
 	}
-	if _, ok := k.cur[value]; !ok {
-		k.bytes += len(value)
+	if _, ok := o.cur[value]; !ok {
+		o.bytes += len(value)
 	}
-	k.cur[value] = held
+	o.cur[value] = held
 }

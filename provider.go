@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -197,6 +198,13 @@ type User struct {
 	// Raw is what the provider said, in its own words. It is there during
 	// OnLogin only.
 	Raw json.RawMessage `json:"-"`
+}
+
+// clone returns a copy of u that shares nothing that handlers change.
+func (u *User) clone() User {
+	c := *u
+	c.Extra = maps.Clone(u.Extra)
+	return c
 }
 
 // A Refusal is an error whose words are meant for the person at the browser.

@@ -7,7 +7,7 @@ import (
 
 // recordVersion changes whenever the layout of any record does. A record of
 // another version counts as absent, so that people log in again.
-const recordVersion = 1
+const recordVersion = 2
 
 // The purposes of records. Each has keys of its own as well; see keyring.
 const (

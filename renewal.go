@@ -229,7 +229,7 @@ func (t tokenRecord) next(token *oauth2.Token, now time.Time) tokenRecord {
 
 // newGrant returns the grant of a session that holds t, acting through c.
 func newGrant(p *provider, md *Metadata, u *User, t tokenRecord, c *http.Client, refused func()) *Grant {
-	user := *u
+	user := u.clone()
 	g := &Grant{
 		Provider: p.Provider.clone(), Metadata: *md, User: &user,
 		Token: t.token(), IDToken: t.idToken, Scopes: slices.Clone(t.scopes),

@@ -466,6 +466,36 @@ func TestTokenAfterLogout(t *testing.T) {
 	})
 }
 
+// A renewed token that fits no cookies leaves none of the old one, which was used up;
+// and only cookies of ours are removed, however many look like them.
+func TestRenewedTokenTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLiving(t, func(c *login.Config) {
+			c.Providers[0].Renew = func(context.Context, *login.Grant) (*oauth2.Token, error) {
+				return &oauth2.Token{AccessToken: strings.Repeat("x", 8<<10), Expiry: time.Now().Add(time.Hour)}, nil
+			}
+		})
+		cookies := l.logIn()
+		time.Sleep(2 * time.Minute)
+		piece := ""
+		for name := range cookies {
+			if strings.HasSuffix(name, "-t0") {
+				piece = name
+			}
+		}
+		for i := range 100 {
+			cookies[fmt.Sprint(strings.TrimSuffix(piece, "0"), "z", i)] = "x"
+		}
+		w, after := l.get("/token", cookies)
+		if w.Code != http.StatusOK || after[piece] != "" {
+			t.Errorf("got status %d and the old cookie %q, want the token, and no cookie", w.Code, after[piece])
+		}
+		if n := len(w.Result().Cookies()); n > 2 {
+			t.Errorf("got %d cookies removed, want ours only", n)
+		}
+	})
+}
+
 // An API's 401 goes to the caller, and the next call has a fresh token (J6).
 func TestRefusedTokenIsRenewed(t *testing.T) {
 	eachKind(t, func(t *testing.T, kind func(*login.Config)) {

@@ -22,6 +22,8 @@ type sharedRevocations struct {
 	at   map[[16]byte]time.Time
 	fail error
 	hang bool
+
+	until time.Time // of the last call
 }
 
 func (s *sharedRevocations) Revoke(ctx context.Context, key [16]byte, at, until time.Time) error {
@@ -41,7 +43,7 @@ func (s *sharedRevocations) Revoke(ctx context.Context, key [16]byte, at, until 
 		s.at = map[[16]byte]time.Time{}
 	}
 	if s.fail == nil {
-		s.at[key] = at
+		s.at[key], s.until = at, until
 	}
 	return s.fail
 }
@@ -75,6 +77,9 @@ func TestRevocationsAreShared(t *testing.T) {
 		one.visit(t.Context(), http.MethodPost, "/logout", cookies)
 		if one.private(cookies) || two.private(cookies) {
 			t.Error("a copy of the cookies is good after logout")
+		}
+		if got, want := shared.until, time.Now().Add(24*time.Hour+time.Minute); got.Before(want) {
+			t.Errorf("got it remembered until %v, want it until %v: clocks differ", got, want)
 		}
 		if !alone.private(cookies) {
 			t.Error("a replica that shares nothing knows")

@@ -6,7 +6,6 @@ import (
 	"iter"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -24,10 +23,11 @@ const (
 // apart from it, in cookies or a record of its own, the token. So a request
 // opens one small cookie whatever the token weighs.
 type session struct {
-	id     [16]byte // random; binds the other parts to the identity
-	user   User
-	began  time.Time
-	tokens tokenState
+	id       [16]byte // random; binds the other parts to the identity
+	user     User
+	began    time.Time
+	lifetime time.Duration // Config.Lifetime as it was then
+	tokens   tokenState
 
 	userKey             [16]byte // what all sessions of the user are revoked by
 	cookieBytes         int      // of the cookie that it came from
@@ -44,14 +44,15 @@ const (
 )
 
 func (s *session) record() record {
-	return newRecord(purposeIdentity).str(string(s.id[:])).int(s.began.UnixMilli()).int(int64(s.tokens)).user(&s.user)
+	return newRecord(purposeIdentity).str(string(s.id[:])).
+		int(s.began.UnixMilli()).int(int64(s.lifetime / time.Second)).int(int64(s.tokens)).user(&s.user)
 }
 
 func readSession(b []byte) (*session, bool) {
 	r := readRecord(b, purposeIdentity)
 	var s session
 	n := copy(s.id[:], r.str())
-	s.began, s.tokens = time.UnixMilli(r.int()), tokenState(r.int())
+	s.began, s.lifetime, s.tokens = time.UnixMilli(r.int()), time.Duration(r.int())*time.Second, tokenState(r.int())
 	s.user = r.user()
 	s.userKey = userKey(s.user.Provider, s.user.ID)
 	return &s, n == len(s.id) && r.ok()
@@ -129,7 +130,7 @@ func (a *Auth) open(r *http.Request, value string) (*session, error) {
 		return nil, err
 	}
 	now := a.now()
-	if now.Sub(s.began) > a.config.Lifetime || s.began.Sub(now) > clockSkew || a.dead(s) {
+	if now.Sub(s.began) > a.lifetime(s) || s.began.Sub(now) > clockSkew || a.dead(s) {
 		return nil, nil
 	}
 	return s, nil
@@ -216,14 +217,19 @@ func (a *Auth) seenCookie(s *session, now time.Time) (*http.Cookie, error) {
 
 // maxAge is how long the cookies of s have left, in seconds.
 func (a *Auth) maxAge(s *session) int {
-	return int(a.config.Lifetime.Seconds() - a.now().Sub(s.began).Seconds())
+	return int(a.lifetime(s).Seconds() - a.now().Sub(s.began).Seconds())
 }
+
+// lifetime is how long s lasts from when it began. A Lifetime that was raised since
+// does not count: what was logged out is remembered only as long as it would have
+// lasted.
+func (a *Auth) lifetime(s *session) time.Duration { return min(s.lifetime, a.config.Lifetime) }
 
 // begin logs u in: whatever session the browser had is ended, and a new one
 // with a fresh ID begins (session fixation; RFC 9700 section 4.5.3.2). Nothing is
 // set unless everything can be.
 func (a *Auth) begin(w http.ResponseWriter, r *http.Request, f *flow, u *User, g *Grant) error {
-	s := &session{user: *u, userKey: userKey(u.Provider, u.ID), began: a.now().Truncate(time.Millisecond)} // as in its record
+	s := &session{user: *u, userKey: userKey(u.Provider, u.ID), began: a.now(), lifetime: a.config.Lifetime}
 	rand.Read(s.id[:])
 	if g.Token != nil {
 		s.tokens = tokenKept
@@ -348,8 +354,8 @@ func (a *Auth) end(w http.ResponseWriter, r *http.Request) *session {
 		}
 	}
 	for name := range a.cookies.each(r, a.cookies.base) {
-		switch rest := name[len(a.cookies.base):]; {
-		case rest == "", rest == "-s", rest == "-l", strings.HasPrefix(rest, "-t") && len(rest) == len("-t0"):
+		_, piece := a.cookies.pieceOf(name)
+		if piece || name == a.cookies.base || name == a.cookies.seen() || name == a.cookies.fresh() {
 			a.cookies.clear(w, name)
 		}
 	}

@@ -135,7 +135,9 @@ func (a *Auth) replaceToken(w http.ResponseWriter, r *http.Request, s *session, 
 		return err
 	}
 	for name := range a.cookies.each(r, a.cookies.token()) {
-		a.cookies.clear(w, name)
+		if _, ok := a.cookies.pieceOf(name); ok {
+			a.cookies.clear(w, name)
+		}
 	}
 	for _, c := range jar {
 		set(w, c)
@@ -204,7 +206,13 @@ func (t *tokenRecord) token() *oauth2.Token {
 }
 
 func (a *Auth) sealToken(s *session, t tokenRecord) (string, error) {
-	return a.tokens.seal(a.cookies.token(), t.fields(newRecord(purposeToken).str(string(s.id[:]))))
+	return a.sealTokenFor(string(s.id[:]), t)
+}
+
+// sealTokenFor seals t for what owner stands for: a session, or those who wait for a
+// renewal.
+func (a *Auth) sealTokenFor(owner string, t tokenRecord) (string, error) {
+	return a.tokens.seal(a.cookies.token(), t.fields(newRecord(purposeToken).str(owner)))
 }
 
 // fields adds those of t to r.
@@ -228,12 +236,16 @@ func (r *recordReader) token() tokenRecord {
 }
 
 func (a *Auth) openToken(s *session, sealed string) (tokenRecord, bool) {
+	return a.openTokenFor(string(s.id[:]), sealed)
+}
+
+func (a *Auth) openTokenFor(owner, sealed string) (tokenRecord, bool) {
 	b, ok := a.tokens.open(a.cookies.token(), sealed)
 	if !ok {
 		return tokenRecord{}, false
 	}
 	r := readRecord(b, purposeToken)
-	id := r.str()
+	of := r.str()
 	t := r.token()
-	return t, r.ok() && id == string(s.id[:])
+	return t, r.ok() && of == owner
 }

@@ -88,7 +88,7 @@ func BenchmarkAnonymous(b *testing.B) {
 }
 
 // BenchmarkKnownCookie is a request of a session that was seen before, in each of our
-// ways. With a Store nothing is remembered.
+// ways. What a Store holds is not remembered.
 func BenchmarkKnownCookie(b *testing.B) {
 	for _, w := range ways() {
 		for _, size := range sizes() {

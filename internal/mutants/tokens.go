@@ -40,7 +40,7 @@ func ofTokens() []mutant {
 		{"sessions that end while a token is stored", root, edits{{"store.go", `if a.dead(s) { // by a logout`, `if s == nil { // by a logout`}}},
 		{"flows that fit a cookie", root, edits{{"flow.go", `len(value) > room || session`, `session`}}},
 		{"one renewal at all replicas", root, edits{{"renewal.go", `return a.renewOnce(ctx, s, t)`, `return a.renew(ctx, s, t)`}}},
-		{"tokens that another replica has sealed", root, edits{{"once.go", "	if !ok {\n		return tokenRecord{}, fmt.Errorf(", "	if !ok && s == nil {\n		return tokenRecord{}, fmt.Errorf("}}},
+		{"tokens that another replica has sealed", root, edits{{"once.go", "	if !ok {\n		return tokenRecord{}, onceError{", "	if !ok && s == nil {\n		return tokenRecord{}, onceError{"}}},
 		{"redirects of an API", root, edits{{"client.go", `		resp.Header.Set("Location", to.String())`, `		_ = to`}}},
 		{"signature of Facebook", facebook, edits{{"facebook/signedrequest.go", `!hmac.Equal(have, mac.Sum(nil))`, `len(have) != len(mac.Sum(nil))`}}},
 		{"algorithm of Facebook's signature", facebook, edits{{"facebook/signedrequest.go", `case p.Algorithm != "HMAC-SHA256":`, `case p.Algorithm == "":`}}},
