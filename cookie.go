@@ -8,6 +8,7 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -93,6 +94,7 @@ func (rawBytes) Deserialize(src []byte, dst any) error {
 type cookies struct {
 	base   string // name of the identity cookie; all others begin with it and "-"
 	secure bool
+	vary   []string // the value of Vary where nobody else has set it; shared, so that it costs nothing
 }
 
 // newCookies derives the names from url, so that two Auths on one host, or on
@@ -105,7 +107,7 @@ func newCookies(url string, secure bool) cookies {
 		// sub-domain or a plain-http page cannot toss one in (RFC 6265bis 4.1.3.2).
 		base = "__Host-" + base
 	}
-	return cookies{base, secure}
+	return cookies{base, secure, []string{"Cookie"}}
 }
 
 func (c cookies) flow(state string) string { return c.flowPrefix() + state[:12] }
@@ -134,30 +136,30 @@ func (c cookies) cookie(name, value string, maxAge int) *http.Cookie {
 
 // set puts a cookie into the response, in place of one of the same name that is
 // there already, and keeps the response out of caches.
-func set(w http.ResponseWriter, c *http.Cookie) {
+func (c cookies) set(w http.ResponseWriter, cookie *http.Cookie) {
 	h := w.Header()
 	lines := h["Set-Cookie"]
 	kept := lines[:0]
 	for _, line := range lines {
-		if !strings.HasPrefix(line, c.Name+"=") {
+		if !strings.HasPrefix(line, cookie.Name+"=") {
 			kept = append(kept, line)
 		}
 	}
-	h["Set-Cookie"] = append(kept, c.String())
+	h["Set-Cookie"] = append(kept, cookie.String())
 	h.Set("Cache-Control", "no-store")
-	varyCookie(h)
+	c.varyCookie(h)
 }
 
-func varyCookie(h http.Header) {
-	for _, v := range h["Vary"] {
-		if v == "Cookie" {
-			return
-		}
+func (c cookies) varyCookie(h http.Header) {
+	theirs := h["Vary"]
+	if len(theirs) == 0 {
+		h["Vary"] = c.vary
+	} else if !slices.Contains(theirs, "Cookie") {
+		h["Vary"] = append(theirs, "Cookie")
 	}
-	h["Vary"] = append(h["Vary"], "Cookie")
 }
 
-func (c cookies) clear(w http.ResponseWriter, name string) { set(w, c.cookie(name, "", -1)) }
+func (c cookies) clear(w http.ResponseWriter, name string) { c.set(w, c.cookie(name, "", -1)) }
 
 // room is how long a value may be for its whole Set-Cookie line to fit.
 func (c cookies) room(name string, maxAge int) int {

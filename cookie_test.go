@@ -499,7 +499,7 @@ func TestOneSetCookiePerName(t *testing.T) {
 	for i := range 3 {
 		for _, name := range []string{c.seen(), c.piece(0), c.piece(1), c.base} {
 			c.clear(w, name)
-			set(w, c.cookie(name, fmt.Sprint(i), 60))
+			c.set(w, c.cookie(name, fmt.Sprint(i), 60))
 		}
 	}
 	c.clear(w, c.piece(1))

@@ -162,7 +162,7 @@ func (a *Auth) keepFlow(w http.ResponseWriter, r *http.Request, p *Provider, f *
 		// accompany. Browsers want Secure with None, and allow both on loopback.
 		c.SameSite, c.Secure = http.SameSiteNoneMode, true
 	}
-	set(w, c)
+	a.cookies.set(w, c)
 	return nil
 }
 

@@ -262,7 +262,7 @@ func (a *Auth) Require(next http.Handler) http.Handler {
 func (a *Auth) Allow(ok func(*User) bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			varyCookie(w.Header())
+			a.cookies.varyCookie(w.Header())
 			r, v := a.visitor(w, r)
 			switch {
 			case v.err != nil:

@@ -79,7 +79,7 @@ func (a *Auth) load(w http.ResponseWriter, r *http.Request) (*session, error) {
 	if s == nil {
 		return nil, err
 	}
-	varyCookie(w.Header())
+	a.cookies.varyCookie(w.Header())
 	if !a.touch(w, r, s) {
 		return nil, nil
 	}
@@ -183,7 +183,7 @@ func (a *Auth) touch(w http.ResponseWriter, r *http.Request, s *session) bool {
 	}
 	if now.Sub(seen) > idle/4 {
 		if c, err := a.seenCookie(s, now); err == nil {
-			set(w, c)
+			a.cookies.set(w, c)
 		}
 	}
 	return true
@@ -252,9 +252,9 @@ func (a *Auth) begin(w http.ResponseWriter, r *http.Request, f *flow, u *User, g
 	a.end(w, r)
 	a.endUnseen(w, r, f)
 	for _, c := range jar {
-		set(w, c)
+		a.cookies.set(w, c)
 	}
-	set(w, a.cookies.cookie(a.cookies.fresh(), "1", freshSeconds))
+	a.cookies.set(w, a.cookies.cookie(a.cookies.fresh(), "1", freshSeconds))
 	a.evictFlows(w, a.flowCookies(r), cookieBytes(jar), 0)
 	return nil
 }

@@ -140,7 +140,7 @@ func (a *Auth) replaceToken(w http.ResponseWriter, r *http.Request, s *session, 
 		}
 	}
 	for _, c := range jar {
-		set(w, c)
+		a.cookies.set(w, c)
 	}
 	return nil
 }
