@@ -1,6 +1,8 @@
 package login
 
 import (
+	"fmt"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,4 +80,27 @@ func TestOpenedSetConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A cookie is remembered without the header that it came in.
+func TestOpenedSetKeepsNoHeaders(t *testing.T) {
+	o := newOpenedSet[int]()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 32 {
+		header := strings.Repeat("x", 1<<20) + fmt.Sprintf("%08d", i)
+		for range 2 {
+			o.add(header[1<<20:], i)
+		}
+		if _, ok := o.get(header[1<<20:]); !ok {
+			t.Fatal("it is not remembered")
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if n := int64(after.HeapAlloc) - int64(before.HeapAlloc); n > 8<<20 {
+		t.Errorf("got %d MB more in use, want next to nothing", n>>20)
+	}
+	runtime.KeepAlive(o)
 }

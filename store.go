@@ -176,7 +176,7 @@ func (a *Auth) storeToken(ctx context.Context, s *session, t tokenRecord) (token
 	if err != nil {
 		return t, err
 	}
-	if stored == nil || a.dead(s) {
+	if stored == nil {
 		return t, ErrLoginRequired
 	}
 	if stored.Values[tokenKey], err = a.sealToken(s, t); err != nil {

@@ -47,6 +47,7 @@ func ofLogin() []mutant {
 		{"absolute expiry", root, edits{{"session.go", `now.Sub(s.began) > a.lifetime(s) || `, ``}}},
 		{"idle expiry", root, edits{{"session.go", `now.Sub(seen) > idle || `, ``}}},
 		{"sessions from the future", root, edits{{"session.go", ` || s.began.Sub(now) > clockSkew || a.dead(s)`, ` || a.dead(s)`}}},
+		{"headers of known cookies", root, edits{{"opened.go", `o.put(strings.Clone(value), held) // or it`, `o.put(value, held) // or it`}}},
 		{"few known cookies", root, edits{{"opened.go", `len(o.cur) >= maxOpened || `, ``}}},
 		{"few bytes of known cookies", root, edits{{"opened.go", ` || o.bytes+len(value) > maxOpenedBytes`, ``}}},
 		{"users of the request", root, edits{{"middleware.go", "	v.user = &v.own\n", "	v.user = &s.user\n"}}},
