@@ -115,7 +115,7 @@ func (s *Shared) tell(conn *sql.Conn, key string, value []byte, share time.Durat
 	defer cancel()
 	exec := conn.ExecContext
 	err := backoff.Retry(ctx, time.Second, func() error {
-		ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(timeout, time.Until(end)))
 		defer cancel()
 		_, err := exec(ctx, text, key, value, time.Until(end).Milliseconds())
 		exec = s.db.ExecContext // the connection may be lost, and the lock with it

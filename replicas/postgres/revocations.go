@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
@@ -13,16 +14,27 @@ import (
 )
 
 const (
-	pause      = 3 * time.Second // without news, until it is asked again
-	timeout    = 2 * time.Second // of an answer
-	maxRetry   = time.Second     // between two attempts to reach a PostgreSQL that is away
-	pruneEvery = time.Minute
+	pause    = 3 * time.Second // without news, until it is asked again
+	timeout  = 2 * time.Second // of an answer
+	maxRetry = time.Second     // between two attempts to reach a PostgreSQL that is away
 )
 
 // Revoke implements [login.Revocations]. Other replicas know a moment later; those
 // whose connection hangs notice after five seconds, and those that cannot reach
 // PostgreSQL know within ten seconds from when they can.
+//
+// After an error it counts here. The others are told as soon as PostgreSQL is back,
+// unless this process ends before.
 func (s *Shared) Revoke(ctx context.Context, key [16]byte, at, until time.Time) error {
+	s.ended.Add(key, at.UnixMilli(), until.UnixMilli())
+	err := s.publish(ctx, key, at.UnixMilli(), until.UnixMilli())
+	if err != nil {
+		s.untold.Add(key, at.UnixMilli(), until.UnixMilli())
+	}
+	return err
+}
+
+func (s *Shared) publish(ctx context.Context, key [16]byte, at, until int64) error {
 	_, err := s.db.ExecContext(ctx, s.statement(`
 		WITH told AS (
 			INSERT INTO {}_revoked AS r (key, at, until, written) VALUES ($1, $2, $3, clock_timestamp())
@@ -30,10 +42,7 @@ func (s *Shared) Revoke(ctx context.Context, key [16]byte, at, until time.Time) 
 				until = greatest(r.until, excluded.until), written = excluded.written
 			RETURNING key
 		)
-		SELECT pg_notify('{}_revoked', encode(key, 'hex')) FROM told`), key[:], at.UnixMilli(), until.UnixMilli())
-	if err == nil {
-		s.ended.Add(key, at.UnixMilli(), until.UnixMilli())
-	}
+		SELECT pg_notify('{}_revoked', encode(key, 'hex')) FROM told`), key[:], at, until)
 	return err
 }
 
@@ -91,17 +100,11 @@ func (s *Shared) load(ctx context.Context, conn *sql.Conn, condition string, arg
 
 // follow hears what comes. When it has lost the connection, it loads everything again.
 func (s *Shared) follow(conn *sql.Conn) {
-	defer close(s.done)
-	var pruned time.Time
 	for b := (backoff.Backoff{Max: maxRetry}); ; {
 		err := error(nil)
 		for err == nil {
-			s.ended.Sweep(time.Now())
-			if time.Since(pruned) > pruneEvery {
-				pruned = time.Now()
-				s.prune(conn)
-			}
 			err = s.hear(conn)
+			s.ended.Sweep(time.Now())
 		}
 		drop(conn, err)
 		if s.ctx.Err() != nil {
@@ -119,6 +122,7 @@ func (s *Shared) follow(conn *sql.Conn) {
 // listenAgain returns nil when s is closed.
 func (s *Shared) listenAgain(b *backoff.Backoff) *sql.Conn {
 	for b.Wait(s.ctx) == nil {
+		s.shake()
 		ctx, cancel := context.WithTimeout(s.ctx, time.Minute) // there may be much to load
 		conn, err := s.listen(ctx)
 		cancel()
@@ -127,6 +131,18 @@ func (s *Shared) listenAgain(b *backoff.Backoff) *sql.Conn {
 		}
 	}
 	return nil
+}
+
+// shake makes the pool drop connections on which nothing comes any more. It would try
+// them one after the other, and each takes the time of an answer.
+func (s *Shared) shake() {
+	ctx, cancel := context.WithTimeout(s.ctx, timeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range s.db.Stats().Idle {
+		wg.Go(func() { s.db.PingContext(ctx) })
+	}
+	wg.Wait()
 }
 
 // hear waits for one notification, and loads what it is about. If none comes, it looks
@@ -152,13 +168,5 @@ func (s *Shared) hear(conn *sql.Conn) error {
 	if key != nil { // what counts is the table: anybody may notify
 		return s.load(ctx, conn, "key = $1", key)
 	}
-	return s.load(ctx, conn, "written > clock_timestamp() - $1 * interval '1 second'", 60)
-}
-
-// prune deletes what does not matter any more; if that fails, the next one does.
-func (s *Shared) prune(conn *sql.Conn) {
-	ctx, cancel := context.WithTimeout(s.ctx, timeout)
-	defer cancel()
-	conn.ExecContext(ctx, s.statement("DELETE FROM {}_once WHERE until < clock_timestamp()"))
-	conn.ExecContext(ctx, s.statement("DELETE FROM {}_revoked WHERE until < $1"), time.Now().UnixMilli())
+	return s.load(ctx, conn, "written > now() - $1 * interval '1 second'", 60)
 }

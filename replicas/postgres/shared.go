@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/doorlatch/login"
 	"github.com/doorlatch/login/replicas/internal/ended"
@@ -19,10 +20,15 @@ var (
 	_ login.Revocations = (*Shared)(nil)
 )
 
+// fewest connections that do: one listens, one holds the lock of a token that is being
+// renewed, and one is for all that is brief.
+const fewest = 3
+
 // A Config says where the tables are.
 type Config struct {
-	// DB is a PostgreSQL database with the driver of github.com/jackc/pgx/v5/stdlib.
-	// The program closes it, after the Shared.
+	// DB is a PostgreSQL database with the driver of github.com/jackc/pgx/v5/stdlib. It
+	// must not be the pool of a Store or of Tokens, and needs three connections or
+	// more. The program closes it, after the Shared.
 	DB *sql.DB
 
 	// Prefix begins the names of the tables, _once and _revoked: up to 40 letters,
@@ -41,13 +47,14 @@ type Shared struct {
 	prefix string
 	logger *slog.Logger
 
-	ended ended.Set
-	ctx   context.Context
-	stop  context.CancelFunc
-	done  chan struct{} // closed when nobody listens any more
+	ended  ended.Set
+	untold *ended.Untold
+	ctx    context.Context
+	stop   context.CancelFunc
+	work   sync.WaitGroup // what goes on until s is closed
 }
 
-// Create creates the tables, if they are not there.
+// Create creates the tables and their indexes, if they are not there.
 func Create(ctx context.Context, c Config) error {
 	s, err := newShared(c)
 	if err != nil {
@@ -67,6 +74,8 @@ func Create(ctx context.Context, c Config) error {
 			until   bigint      NOT NULL,
 			written timestamptz NOT NULL
 		);
+		CREATE INDEX IF NOT EXISTS `+name+`_once_until ON {}_once (until);
+		CREATE INDEX IF NOT EXISTS `+name+`_revoked_until ON {}_revoked (until);
 		CREATE INDEX IF NOT EXISTS `+name+`_revoked_written ON {}_revoked (written)`))
 	return err
 }
@@ -78,12 +87,17 @@ func New(ctx context.Context, c Config) (*Shared, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n := s.db.Stats().MaxOpenConnections; n > 0 && n < fewest {
+		return nil, fmt.Errorf("postgres: want a DB that opens %d connections or more, have %d", fewest, n)
+	}
 	conn, err := s.listen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	go s.follow(conn)
+	s.work.Go(func() { s.follow(conn) })
+	s.work.Go(s.prune)
+	s.work.Go(func() { s.untold.Tell(s.ctx, s.publish) })
 	return s, nil
 }
 
@@ -96,14 +110,14 @@ func newShared(c Config) (*Shared, error) {
 	if !identifiers.MatchString(prefix) || len(prefix) > 40 { // SQL could be injected: a table is no parameter
 		return nil, fmt.Errorf("postgres: want a Prefix of up to 40 letters, digits and underscores, have %q", prefix)
 	}
-	return &Shared{db: c.DB, prefix: prefix, logger: cmp.Or(c.Logger, slog.Default()), done: make(chan struct{})}, nil
+	return &Shared{db: c.DB, prefix: prefix, logger: cmp.Or(c.Logger, slog.Default()), untold: ended.NewUntold()}, nil
 }
 
 // Close stops listening to other replicas. Close it when no request is being served
 // any more.
 func (s *Shared) Close() error {
 	s.stop()
-	<-s.done
+	s.work.Wait()
 	return nil
 }
 

@@ -3,12 +3,15 @@ package postgres_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/doorlatch/login/replicas/internal/replicastest"
 	"github.com/doorlatch/login/replicas/postgres"
@@ -16,37 +19,99 @@ import (
 
 func TestMain(m *testing.M) { replicastest.Main(m, open) }
 
-func TestShared(t *testing.T) { replicastest.Run(t, replicastest.StartPostgres, open) }
-
-// replica closes its database, too.
-type replica struct {
-	*postgres.Shared
-	db *sql.DB
+func TestShared(t *testing.T) {
+	replicastest.Run(t, replicastest.Kind{
+		Launch: replicastest.StartPostgres, Open: open, Hold: hold, Contents: contents,
+		Lock: "pg_try_advisory_lock", Read: "SELECT key, at, until",
+	})
 }
 
-func (r replica) Close() error {
-	r.Shared.Close()
-	return r.db.Close()
-}
-
-func open(ctx context.Context, url string) (replicastest.Shared, error) {
-	db, err := sql.Open("pgx", url)
+func open(ctx context.Context, c replicastest.Connection) (replicastest.Shared, io.Closer, error) {
+	config, err := pgx.ParseConfig(c.URL)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	db.SetMaxOpenConns(5)
-	c := postgres.Config{DB: db}
-	err = postgres.Create(ctx, c)
-	if err == nil {
-		s, newErr := postgres.New(ctx, c)
-		if newErr == nil {
-			return replica{s, db}, nil
-		}
-		err = newErr
+	first := stdlib.OpenDB(*config)
+	defer first.Close()
+	if err := postgres.Create(ctx, postgres.Config{DB: first}); err != nil {
+		return nil, nil, err
 	}
-	db.Close()
-	return nil, err
+	if c.Before != nil {
+		config.Tracer = tracer(c.Before)
+	}
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
+	s, err := postgres.New(ctx, postgres.Config{DB: db, Logger: c.Logger})
+	if err != nil {
+		db.Close()
+		return nil, nil, err
+	}
+	return s, db, nil
 }
+
+func mustOpen(t *testing.T, url string) replicastest.Shared {
+	t.Helper()
+	s, db, err := open(t.Context(), replicastest.Connection{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		s.Close()
+		db.Close()
+	})
+	return s
+}
+
+func hold(t *testing.T, url, key string) {
+	t.Helper()
+	if _, err := openDB(t, url).ExecContext(t.Context(), "SELECT pg_advisory_lock($1)", postgres.LockID("login", key)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// contents reads all tables that are not PostgreSQL's own.
+func contents(t *testing.T, url string) map[string]string {
+	t.Helper()
+	db, all := openDB(t, url), make(map[string]string)
+	for _, table := range column(t, db, `SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
+		WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`) {
+		for i, row := range column(t, db, "SELECT r::text FROM "+table+" AS r") {
+			all[fmt.Sprint(table, " ", i)] = row
+		}
+	}
+	return all
+}
+
+func column(t *testing.T, db *sql.DB, query string) (all []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A tracer is told of each statement before PostgreSQL is.
+type tracer func(statement string)
+
+func (f tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	f(fmt.Sprintf("%s %s", data.SQL, data.Args))
+	return ctx
+}
+
+func (f tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 func openDB(t *testing.T, url string) *sql.DB {
 	t.Helper()
@@ -70,6 +135,25 @@ func TestRefuses(t *testing.T) {
 		}
 		if _, err := postgres.New(t.Context(), c); err == nil || !strings.Contains(err.Error(), "postgres: want ") {
 			t.Errorf("New with %q: got %v, want what is wanted", c.Prefix, err)
+		}
+	}
+}
+
+// A pool in which one may wait for the other for ever is refused.
+func TestRefusesSmallPool(t *testing.T) {
+	db := openDB(t, replicastest.StartPostgres(t).URL)
+	c := postgres.Config{DB: db}
+	if err := postgres.Create(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	for n, good := range map[int]bool{1: false, 2: false, 3: true, 0: true} {
+		db.SetMaxOpenConns(n)
+		s, err := postgres.New(t.Context(), c)
+		if err == nil {
+			s.Close()
+		}
+		if good && err != nil || !good && (err == nil || !strings.Contains(err.Error(), "want a DB that opens 3 connections or more")) {
+			t.Errorf("with %d connections: got %v", n, err)
 		}
 	}
 }
@@ -117,65 +201,17 @@ func count(t *testing.T, db *sql.DB, table string) (n int) {
 	return n
 }
 
-// What does not matter any more leaves the tables when a replica starts, and now and
-// then; no lock and no connection is left.
-func TestPostgresStaysSmall(t *testing.T) {
-	url := replicastest.StartPostgres(t).URL
-	db := openDB(t, url)
-	s, err := open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	now := time.Now()
-	for i := range 100 {
-		if err := s.Revoke(t.Context(), [16]byte{byte(i)}, now, now.Add(-time.Millisecond)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f := func(context.Context) ([]byte, error) { return []byte("it"), nil }
-	for _, key := range []string{"a", "b", "c", "d", "e", "f", "g"} { // more than there are connections
-		if _, err := s.Do(t.Context(), key, 300*time.Millisecond, f); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var locks int
-	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").Scan(&locks); err != nil || locks != 0 {
-		t.Errorf("got %d locks, %v, want none", locks, err)
-	}
-	<-time.After(300 * time.Millisecond)
-	next, err := open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer next.Close()
-	for end := time.Now().Add(5 * time.Second); count(t, db, "login_once")+count(t, db, "login_revoked") > 0; {
-		if time.Now().After(end) {
-			t.Fatal("old rows are not deleted")
-		}
-		<-time.After(10 * time.Millisecond)
-	}
-}
-
 // Anybody who may connect may notify: that brings nobody back, and ends nobody.
 func TestForeignNotifications(t *testing.T) {
 	url := replicastest.StartPostgres(t).URL
 	db := openDB(t, url)
-	s, err := open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := mustOpen(t, url)
 	for _, payload := range []string{"", "zz", "00", strings.Repeat("00", 16), strings.Repeat("00", 40)} {
 		if _, err := db.ExecContext(t.Context(), "SELECT pg_notify('login_revoked', $1)", payload); err != nil {
 			t.Fatal(err)
 		}
 	}
-	other, err := open(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
+	other := mustOpen(t, url)
 	now := time.Now()
 	if err := other.Revoke(t.Context(), [16]byte{1}, now, now.Add(time.Hour)); err != nil {
 		t.Fatal(err)

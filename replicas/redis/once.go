@@ -80,7 +80,7 @@ func (s *Shared) tell(key string, value []byte, share time.Duration) {
 	ctx, cancel := context.WithDeadline(s.ctx, end)
 	defer cancel()
 	err := backoff.Retry(ctx, time.Second, func() error {
-		ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), end)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(timeout, time.Until(end)))
 		defer cancel()
 		return s.client.Set(ctx, s.resultKey(key), value, max(time.Until(end), time.Millisecond)).Err()
 	})
@@ -89,13 +89,11 @@ func (s *Shared) tell(key string, value []byte, share time.Duration) {
 	}
 }
 
-// extend keeps lock until release is called. A lock that is lost is not taken again:
-// somebody else may have it.
+// extend keeps lock until release is called. Neither touches a lock that was lost, and
+// that somebody else has by then.
 func (s *Shared) extend(lock *redislock.Lock) (release func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
 	go func() {
-		defer close(ended)
 		tick := time.NewTicker(s.ttl / 3)
 		defer tick.Stop()
 		for {
@@ -105,16 +103,12 @@ func (s *Shared) extend(lock *redislock.Lock) (release func()) {
 			case <-tick.C:
 			}
 			attempt, cancel := context.WithTimeout(ctx, s.ttl/3)
-			err := lock.Refresh(attempt, s.ttl, nil)
+			lock.Refresh(attempt, s.ttl, nil)
 			cancel()
-			if errors.Is(err, redislock.ErrNotObtained) {
-				return
-			}
 		}
 	}()
 	return func() {
 		cancel()
-		<-ended
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		lock.Release(ctx) // or it ends by itself

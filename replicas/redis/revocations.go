@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -19,49 +20,42 @@ const (
 	pause     = time.Second     // without news, until it is asked again
 	timeout   = 2 * time.Second // of an answer
 	maxRetry  = time.Second     // between two attempts to reach a Redis that is away
-	pruned    = 10              // old entries that a new one takes with it, at most
 )
 
 // Revoke implements [login.Revocations]. Other replicas know a moment later; those
 // whose connection hangs notice after three seconds, and those that cannot reach Redis
 // know within ten seconds from when they can.
 //
-// What was ended is an entry of a stream, which tells whoever waits and still knows
-// when somebody comes back.
+// After an error it counts here. The others are told as soon as Redis is back, unless
+// this process ends before.
 func (s *Shared) Revoke(ctx context.Context, key [16]byte, at, until time.Time) error {
-	var oldest *redis.XMessageSliceCmd
+	s.ended.Add(key, at.UnixMilli(), until.UnixMilli())
+	err := s.publish(ctx, key, at.UnixMilli(), until.UnixMilli())
+	if err != nil {
+		s.untold.Add(key, at.UnixMilli(), until.UnixMilli())
+	}
+	return err
+}
+
+// publish adds an entry to a stream, which tells whoever waits and still knows when
+// somebody comes back. It takes old ones with it.
+func (s *Shared) publish(ctx context.Context, key [16]byte, at, until int64) error {
+	var looked *redis.XMessageSliceCmd
 	_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.XAdd(ctx, &redis.XAddArgs{Stream: s.stream(), Values: []any{
-			"key", hex.EncodeToString(key[:]), "at", at.UnixMilli(), "until", until.UnixMilli(),
-		}})
-		oldest = p.XRangeN(ctx, s.stream(), "-", "+", pruned)
+		p.XAdd(ctx, &redis.XAddArgs{Stream: s.stream(), Values: []any{"key", hex.EncodeToString(key[:]), "at", at, "until", until}})
+		looked = p.XRangeN(ctx, s.stream(), s.pruned.place(), "+", pruneStep)
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		s.prune(ctx, looked.Val())
 	}
-	s.ended.Add(key, at.UnixMilli(), until.UnixMilli())
-	s.prune(ctx, oldest.Val())
-	return nil
+	return err
 }
 
 // Revoked implements [login.Revocations].
 func (s *Shared) Revoked(key [16]byte) (at time.Time, ok bool) { return s.ended.At(key) }
 
 func (s *Shared) stream() string { return s.prefix + "revoked" }
-
-// prune removes what does not matter any more; if that fails, the next one does.
-func (s *Shared) prune(ctx context.Context, entries []redis.XMessage) {
-	var old []string
-	for _, e := range entries {
-		if _, _, until, err := parse(e); err != nil || until < time.Now().UnixMilli() {
-			old = append(old, e.ID)
-		}
-	}
-	if len(old) > 0 {
-		s.client.XDel(ctx, s.stream(), old...)
-	}
-}
 
 // load reads what has come since the last time, without waiting for more.
 func (s *Shared) load(ctx context.Context) error {
@@ -75,7 +69,6 @@ func (s *Shared) load(ctx context.Context) error {
 // follow reads what comes. After an error it reads everything again: it may be
 // another Redis now.
 func (s *Shared) follow() {
-	defer close(s.done)
 	away := false
 	b := backoff.Backoff{Max: maxRetry}
 	for s.ctx.Err() == nil {
@@ -89,10 +82,23 @@ func (s *Shared) follow() {
 				s.logger.Error("login: sessions that end elsewhere go on here: Redis is away", "error", err)
 			}
 			away, s.last = true, beginning
+			s.shake()
 			b.Wait(s.ctx)
 		}
 		s.ended.Sweep(time.Now())
 	}
+}
+
+// shake makes the client drop connections on which nothing comes any more. It would
+// try them one after the other, and each takes the time of an answer.
+func (s *Shared) shake() {
+	ctx, cancel := context.WithTimeout(s.ctx, timeout)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range s.client.PoolStats().IdleConns {
+		wg.Go(func() { s.client.Ping(ctx) })
+	}
+	wg.Wait()
 }
 
 // read reads a batch of entries, for which it waits that long.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/bsm/redislock"
@@ -46,11 +47,13 @@ type Shared struct {
 	logger *slog.Logger
 	ttl    time.Duration // of a lock that nobody extends
 
-	ended ended.Set
-	last  string // entry of the stream that was read
-	ctx   context.Context
-	stop  context.CancelFunc
-	done  chan struct{} // closed when nobody follows the stream any more
+	ended  ended.Set
+	untold *ended.Untold
+	last   string // entry of the stream that was read
+	pruned cursor
+	ctx    context.Context
+	stop   context.CancelFunc
+	work   sync.WaitGroup // what goes on until s is closed
 }
 
 // New returns a Shared that knows of every session that was ended, so that it fails
@@ -61,13 +64,14 @@ func New(ctx context.Context, c Config) (*Shared, error) {
 	}
 	s := &Shared{
 		client: c.Client, locks: redislock.New(c.Client), prefix: cmp.Or(c.Prefix, "login:"),
-		logger: cmp.Or(c.Logger, slog.Default()), ttl: lockTime, last: beginning, done: make(chan struct{}),
+		logger: cmp.Or(c.Logger, slog.Default()), ttl: lockTime, last: beginning, untold: ended.NewUntold(),
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	go s.follow()
+	s.work.Go(s.follow)
+	s.work.Go(func() { s.untold.Tell(s.ctx, s.publish) })
 	return s, nil
 }
 
@@ -75,7 +79,7 @@ func New(ctx context.Context, c Config) (*Shared, error) {
 // it when no request is being served any more.
 func (s *Shared) Close() error {
 	s.stop()
-	<-s.done
+	s.work.Wait()
 	return nil
 }
 

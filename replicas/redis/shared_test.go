@@ -2,6 +2,8 @@ package redis_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -14,33 +16,101 @@ import (
 
 func TestMain(m *testing.M) { replicastest.Main(m, open) }
 
-func TestShared(t *testing.T) { replicastest.Run(t, replicastest.StartRedis, open) }
-
-// replica closes its client, too.
-type replica struct {
-	*redis.Shared
-	client *goredis.Client
+func TestShared(t *testing.T) {
+	replicastest.Run(t, replicastest.Kind{
+		Launch: replicastest.StartRedis, Open: open, Hold: hold, Contents: contents,
+		Lock: "login:lock:", Read: "xread",
+	})
 }
 
-func (r replica) Close() error {
-	r.Shared.Close()
-	return r.client.Close()
+func open(ctx context.Context, c replicastest.Connection) (replicastest.Shared, io.Closer, error) {
+	client, err := connect(c.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.Before != nil {
+		client.AddHook(hook(c.Before))
+	}
+	s, err := redis.New(ctx, redis.Config{Client: client, Logger: c.Logger})
+	if err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	s.SetLockTime(replicastest.LockTime)
+	return s, client, nil
 }
 
-func open(ctx context.Context, url string) (replicastest.Shared, error) {
+func connect(url string) (*goredis.Client, error) {
 	options, err := goredis.ParseURL(url)
 	if err != nil {
 		return nil, err
 	}
 	options.ContextTimeoutEnabled = true
-	client := goredis.NewClient(options)
-	s, err := redis.New(ctx, redis.Config{Client: client})
+	options.ReadTimeout = time.Minute // what is here has to have bounds of its own
+	return goredis.NewClient(options), nil
+}
+
+func mustConnect(t *testing.T, url string) *goredis.Client {
+	t.Helper()
+	client, err := connect(url)
 	if err != nil {
-		client.Close()
-		return nil, err
+		t.Fatal(err)
 	}
-	s.SetLockTime(replicastest.LockTime)
-	return replica{s, client}, nil
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+func hold(t *testing.T, url, key string) {
+	t.Helper()
+	if err := mustConnect(t, url).Set(t.Context(), "login:lock:"+key, "somebody", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// contents reads values of the types that are there.
+func contents(t *testing.T, url string) map[string]string {
+	t.Helper()
+	ctx, client, all := t.Context(), mustConnect(t, url), make(map[string]string)
+	keys := client.Scan(ctx, 0, "*", 100).Iterator()
+	for keys.Next(ctx) {
+		key := keys.Val()
+		switch kind := client.Type(ctx, key).Val(); kind {
+		case "string":
+			all[key] = client.Get(ctx, key).Val()
+		case "stream":
+			for _, e := range client.XRange(ctx, key, "-", "+").Val() {
+				all[key+" "+e.ID] = fmt.Sprint(e.Values)
+			}
+		case "none": // it has ended meanwhile
+		default:
+			t.Errorf("%s: want a string or a stream, have a %s", key, kind)
+		}
+	}
+	if err := keys.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A hook is told of each statement before Redis is.
+type hook func(statement string)
+
+func (h hook) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (h hook) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		h(fmt.Sprintf("%s", cmd.Args()))
+		return next(ctx, cmd)
+	}
+}
+
+func (h hook) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []goredis.Cmder) error {
+		for _, cmd := range cmds {
+			h(fmt.Sprintf("%s", cmd.Args()))
+		}
+		return next(ctx, cmds)
+	}
 }
 
 // Mistakes are reported before anything can hang or go wrong.
@@ -68,14 +138,7 @@ func TestNewRefuses(t *testing.T) {
 
 // What does not matter any more leaves Redis, and all keys begin with the prefix.
 func TestRedisStaysSmall(t *testing.T) {
-	engine := replicastest.StartRedis(t)
-	options, err := goredis.ParseURL(engine.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.ContextTimeoutEnabled = true
-	client := goredis.NewClient(options)
-	defer client.Close()
+	client := mustConnect(t, replicastest.StartRedis(t).URL)
 	s, err := redis.New(t.Context(), redis.Config{Client: client, Prefix: "app:"})
 	if err != nil {
 		t.Fatal(err)

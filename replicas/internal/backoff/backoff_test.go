@@ -29,6 +29,24 @@ func TestWaitGrowsToMax(t *testing.T) {
 	})
 }
 
+// Replicas that begin together do not go on together.
+func TestWaitsDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		took := make(map[time.Duration]bool)
+		for range 20 {
+			began := time.Now()
+			b := Backoff{Max: time.Second}
+			if err := b.Wait(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			took[time.Since(began)] = true
+		}
+		if len(took) < 10 {
+			t.Errorf("got %d different times of 20, want most", len(took))
+		}
+	})
+}
+
 func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls, down := 0, errors.New("down")

@@ -34,10 +34,11 @@ func serve(open Open) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	shared, err := open(ctx, c.Engine)
+	shared, connections, err := open(ctx, Connection{URL: c.Engine})
 	if err != nil {
 		return err
 	}
+	defer connections.Close()
 	defer shared.Close()
 	auth, err := login.New(login.Config{
 		URL: appURL, Key: c.Key, Once: shared, Revocations: shared,

@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -36,9 +39,6 @@ func mustRevoke(t *testing.T, r Shared, key [16]byte, at, until time.Time) {
 func revoke(t *testing.T, s *suite) {
 	all, key, other, now := s.replicas(t, 3), newSession(), newSession(), time.Now()
 	mustRevoke(t, all[0], key, now, now.Add(time.Hour))
-	if _, ok := all[0].Revoked(key); !ok {
-		t.Error("the replica itself does not know")
-	}
 	for _, r := range all {
 		wantRevoked(t, r, key, now, time.Second)
 		if at, ok := r.Revoked(other); ok {
@@ -47,10 +47,29 @@ func revoke(t *testing.T, s *suite) {
 	}
 }
 
+// Who revokes need not hear of it.
+func revokedHereAtOnce(t *testing.T, s *suite) {
+	var deaf atomic.Bool
+	var once sync.Once
+	waits, hear := make(chan struct{}), make(chan struct{})
+	r, _ := s.connect(t, Connection{URL: s.URL, Before: func(statement string) {
+		if deaf.Load() && strings.Contains(statement, s.Read) {
+			once.Do(func() { close(waits) })
+			<-hear
+		}
+	}})
+	deaf.Store(true)
+	defer close(hear)
+	<-waits
+	key, now := newSession(), time.Now()
+	mustRevoke(t, r, key, now, now.Add(time.Hour))
+	wantRevoked(t, r, key, now, 0)
+}
+
 func revokeLaterWins(t *testing.T, s *suite) {
 	all, key, now := s.replicas(t, 2), newSession(), time.Now()
 	mustRevoke(t, all[0], key, now, now.Add(time.Hour))
-	mustRevoke(t, all[1], key, now.Add(-time.Minute), now.Add(time.Minute))
+	mustRevoke(t, all[1], key, now.Add(-time.Minute), now.Add(-time.Second))
 	marker := newSession()
 	mustRevoke(t, all[1], marker, now, now.Add(time.Hour)) // comes after those
 	for _, r := range append(all, s.replica(t)) {
@@ -95,8 +114,9 @@ func revokedWhileAway(t *testing.T, s *suite) {
 	if err := all[0].Revoke(ctx, during, now, now.Add(time.Hour)); err == nil {
 		t.Error("Revoke: got no error")
 	}
-	if r, err := s.open(ctx, s.URL); err == nil {
+	if r, connections, err := s.Open(ctx, Connection{URL: s.URL}); err == nil {
 		r.Close()
+		connections.Close()
 		t.Error("a replica starts that knows nothing")
 	}
 	wantRevoked(t, all[1], before, now, 0)

@@ -28,6 +28,7 @@ const remembered = time.Second
 type site struct {
 	t        *testing.T
 	provider *logintest.Server
+	replicas [2]*process
 	addrs    [2]string
 	clients  [2]*http.Client // of people who are sent to one replica; they keep no cookies
 	url      *url.URL
@@ -50,6 +51,7 @@ func newSite(t *testing.T, s *suite) *site {
 	}
 	for i := range w.addrs {
 		p := launch(t, listening, []string{replicaEnv + "=" + string(text)}, os.Args[0])
+		w.replicas[i] = p
 		w.addrs[i] = strings.TrimPrefix(p.line, listening)
 		w.clients[i] = &http.Client{Transport: w.transport(func() int { return i }), CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
@@ -140,11 +142,12 @@ func (w *site) wantRefreshes(want int) {
 
 // logInBriefly is logIn with a token that has ended when it returns. The next one
 // lasts, and the provider takes so long to make it.
-func (w *site) logInBriefly(latency time.Duration) []*http.Cookie {
+func (w *site) logInBriefly(user string, latency time.Duration) []*http.Cookie {
 	w.t.Helper()
-	w.provider.Set(func(s *logintest.Server) { s.TokenLifetime = time.Second })
-	cookies := w.logIn("ada")
-	ended := time.After(1100 * time.Millisecond)
+	const lifetime = 2 * time.Second // an ID token counts in whole seconds, so that one may last no time at all
+	w.provider.Set(func(s *logintest.Server) { s.TokenLifetime = lifetime })
+	cookies := w.logIn(user)
+	ended := time.After(lifetime + 100*time.Millisecond)
 	w.provider.Set(func(s *logintest.Server) {
 		s.TokenLifetime = time.Hour
 		s.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
@@ -166,7 +169,7 @@ func renewAtTwoSlowly(t *testing.T, s *suite) { renewAtBoth(t, s, 5*LockTime) }
 // that carry the old cookies later get that token, too.
 func renewAtBoth(t *testing.T, s *suite, latency time.Duration) {
 	w := newSite(t, s)
-	cookies := w.logInBriefly(latency)
+	cookies := w.logInBriefly("ada", latency)
 	tokens := make([]string, 100)
 	var wg sync.WaitGroup
 	for i := range tokens {
@@ -182,6 +185,39 @@ func renewAtBoth(t *testing.T, s *suite, latency time.Duration) {
 		}
 	}
 	w.wantRefreshes(1)
+}
+
+// A replica that is killed while it renews a token keeps the others from doing so for a
+// moment only.
+func renewerKilled(t *testing.T, s *suite) {
+	w := newSite(t, s)
+	cookies := w.logInBriefly("ada", 0)
+	var once atomic.Bool
+	asked, killed := make(chan struct{}), make(chan struct{})
+	w.provider.Set(func(p *logintest.Server) {
+		p.Intercept = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path != "/token" || once.Swap(true) {
+				return false
+			}
+			close(asked)
+			<-killed
+			return true
+		}
+	})
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		w.do(0, http.MethodGet, "/token", cookies)
+	}()
+	<-asked
+	w.replicas[0].kill()
+	close(killed)
+	<-gone
+	began := time.Now()
+	w.want(1, http.MethodGet, "/token", cookies, http.StatusOK)
+	if took := time.Since(began); took > 2*time.Second+LockTime {
+		t.Errorf("got the token after %v, want about the time of a lock", took)
+	}
 }
 
 // wantEnded waits until the other replica does not accept cookies any more.
@@ -221,24 +257,31 @@ func endAtOne(t *testing.T, s *suite) {
 	}
 }
 
-// While the engine is away, nothing is renewed and nobody is logged out, except for who
-// was before. When it is back, everything works again, and what was logged out stays so.
+// While the engine is away, nothing is renewed, and nobody is logged out but who was
+// before, or at this replica. When it is back, everything works again, and who was
+// logged out is so everywhere.
 func engineAway(t *testing.T, s *suite) {
 	w := newSite(t, s)
 	gone := w.logIn("bob")
 	w.want(0, http.MethodPost, "/logout", gone, http.StatusSeeOther)
 	w.wantEnded(1, gone)
-	cookies, quiet := w.logInBriefly(0), w.logInBriefly(0)
+	bob := w.logIn("bob")
+	cookies, quiet := w.logInBriefly("ada", 0), w.logInBriefly("ada", 0)
 	s.Stop()
 	for i := range 2 {
 		w.want(i, http.MethodGet, "/token", cookies, http.StatusServiceUnavailable)
 		w.want(i, http.MethodGet, "/private", cookies, http.StatusOK)
 		w.want(i, http.MethodGet, "/private", gone, http.StatusUnauthorized)
 	}
-	w.want(0, http.MethodPost, "/end/ada", nil, http.StatusServiceUnavailable)
-	w.want(1, http.MethodGet, "/private", cookies, http.StatusOK)
+	w.want(0, http.MethodPost, "/end/bob", nil, http.StatusServiceUnavailable)
+	w.want(0, http.MethodGet, "/private", bob, http.StatusUnauthorized)
+	w.want(1, http.MethodGet, "/private", bob, http.StatusOK)
 	w.wantRefreshes(0)
 	s.Start()
+	eventually(t, 5*time.Second, "the other replica is told", func() bool {
+		status, _ := w.do(1, http.MethodGet, "/private", bob)
+		return status == http.StatusUnauthorized
+	})
 	var token string
 	renewed := func(cookies []*http.Cookie) func() bool {
 		return func() bool {

@@ -4,6 +4,8 @@ package replicastest
 import (
 	"context"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -25,12 +27,38 @@ type Shared interface {
 	Close() error
 }
 
-// An Open returns a Shared with connections of its own, like another replica.
-type Open func(ctx context.Context, url string) (Shared, error)
+// A Connection leads a replica to its engine.
+type Connection struct {
+	URL    string
+	Logger *slog.Logger // nil: the default
+
+	// Before is told of each statement before the engine is, if it is not nil.
+	Before func(statement string)
+}
+
+// An Open returns a Shared like another replica's, and connections of its own, which
+// are closed after it.
+type Open func(context.Context, Connection) (Shared, io.Closer, error)
+
+// A Kind is what the tests have to know of an engine.
+type Kind struct {
+	Launch func(*testing.T) *Engine
+	Open   Open
+
+	// Lock is part of the statement that takes a lock, and of no other; Read is part of
+	// the one that reads what others have revoked.
+	Lock, Read string
+
+	// Hold takes the lock of key until the test ends.
+	Hold func(t *testing.T, url, key string)
+
+	// Contents returns everything that the engine holds, by where it is held.
+	Contents func(t *testing.T, url string) map[string]string
+}
 
 // Run runs all tests. They share one engine, and replicas that share nothing else.
-func Run(t *testing.T, start func(*testing.T) *Engine, open Open) {
-	s := &suite{Engine: start(t), open: open}
+func Run(t *testing.T, kind Kind) {
+	s := &suite{Engine: kind.Launch(t), Kind: kind}
 	for _, test := range []struct {
 		name string
 		f    func(*testing.T, *suite)
@@ -44,13 +72,33 @@ func Run(t *testing.T, start func(*testing.T) *Engine, open Open) {
 		{"OnceKeysApart", onceKeysApart},
 		{"OnceAway", onceAway},
 		{"OnceAwayMeanwhile", onceAwayMeanwhile},
+		{"OnceSilentMeanwhile", onceSilentMeanwhile},
+		{"OnceJustMissed", onceJustMissed},
+		{"OnceToldFirst", onceToldFirst},
+		{"OnceCallerGone", onceCallerGone},
+		{"OnceCloses", onceCloses},
+		{"OnceFoundBehindLock", onceFoundBehindLock},
+		{"OnceFailsWhileHanging", onceFailsWhileHanging},
+		{"OnceLockLost", onceLockLost},
+		{"OnceWaits", onceWaits},
 		{"Revoke", revoke},
+		{"RevokedHereAtOnce", revokedHereAtOnce},
 		{"RevokeLaterWins", revokeLaterWins},
 		{"RevokedBeforeStart", revokedBeforeStart},
 		{"RevokedWhileAway", revokedWhileAway},
 		{"RevokeHangs", revokeHangs},
+		{"RevokedMeanwhile", revokedMeanwhile},
+		{"RevokedAwayIsTold", revokedAwayIsTold},
+		{"RevokedInSilenceIsTold", revokedInSilenceIsTold},
+		{"RevokedImpatiently", revokedImpatiently},
+		{"RevokedNoLonger", revokedNoLonger},
+		{"RevokedInSilence", revokedInSilence},
+		{"NoPasswordInErrors", noPasswordInErrors},
+		{"Closed", closed},
 		{"RenewAtTwo", renewAtTwo},
 		{"RenewAtTwoSlowly", renewAtTwoSlowly},
+		{"RenewerKilled", renewerKilled},
+		{"NothingInClear", nothingInClear},
 		{"LogoutAtOne", logoutAtOne},
 		{"EndAtOne", endAtOne},
 		{"EngineAway", engineAway},
@@ -61,18 +109,27 @@ func Run(t *testing.T, start func(*testing.T) *Engine, open Open) {
 
 type suite struct {
 	*Engine
-	open Open
+	Kind
 }
 
 // replica returns what another replica would use.
 func (s *suite) replica(t *testing.T) Shared {
 	t.Helper()
-	r, err := s.open(t.Context(), s.URL)
+	r, _ := s.connect(t, Connection{URL: s.URL})
+	return r
+}
+
+func (s *suite) connect(t *testing.T, c Connection) (Shared, io.Closer) {
+	t.Helper()
+	r, connections, err := s.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { r.Close() })
-	return r
+	t.Cleanup(func() {
+		r.Close()
+		connections.Close()
+	})
+	return r, connections
 }
 
 func (s *suite) replicas(t *testing.T, n int) []Shared {
