@@ -23,8 +23,8 @@
 //
 // # Redis has to remember
 //
-// Run it with persistence (appendonly) and without eviction of keys that do not
-// expire (the policies noeviction and volatile-*). If Redis forgets, running replicas
+// Run it with persistence (appendonly) and without eviction (maxmemory-policy
+// noeviction). If Redis forgets, running replicas
 // still know which sessions were ended, and those that start later do not. A lock is
 // forgotten by a failover to a replica of Redis that lags behind, and ends when Redis is
 // away for more than five seconds while a token is renewed: then a provider may be asked
