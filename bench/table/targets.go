@@ -88,8 +88,8 @@ func targets() []target {
 	}
 	return append(list,
 		target{"callback: faster than gothic", "%.1f×", ratio("Callback/gothic", "Callback/login"), 0, 5},
-		target{"whole server, github: of bare", times, ratio("Server/bare/github", "Server/login/github"), 0, 0.95},
-		target{"whole server, oidc: of bare", times, ratio("Server/bare/oidc", "Server/login/oidc"), 0, 0.95},
+		target{"whole server, github: of bare", "%.3f×", ratio("Server/bare/github", "Server/login/github"), 0, 0.95},
+		target{"whole server, oidc: of bare", "%.3f×", ratio("Server/bare/oidc", "Server/login/oidc"), 0, 0.95},
 	)
 }
 
