@@ -417,6 +417,8 @@ func TestZeroAuth(t *testing.T) {
 		"Allow":   auth.Allow(func(*login.User) bool { return true })(ok200()),
 		"Auth":    auth, "Wrap": auth.Wrap(app),
 		"Login": http.HandlerFunc(auth.Login), "Callback": http.HandlerFunc(auth.Callback), "Logout": http.HandlerFunc(auth.Logout),
+		"Connect": http.HandlerFunc(auth.Connect),
+		"Start":   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { auth.Start(w, r, login.Start{Provider: "fake"}) }),
 	}
 	for name, h := range handlers {
 		for _, r := range manyRequests() {

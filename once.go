@@ -18,8 +18,8 @@ type Once interface {
 	//
 	// A key is made of letters and digits. What f returns is sealed; the context that
 	// Do hands to f is made of its own. However long Do has waited, f takes up to 10
-	// seconds, whether or not ctx ends meanwhile. An error that is not f's means that nobody
-	// knows whether f may be called, and that it was not.
+	// seconds, whether or not ctx ends meanwhile. An error that is not f's means that
+	// nobody knows whether f may be called, and that it was not.
 	Do(ctx context.Context, key string, share time.Duration, f func(context.Context) ([]byte, error)) ([]byte, error)
 }
 

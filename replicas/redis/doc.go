@@ -24,11 +24,10 @@
 // # Redis has to remember
 //
 // Run it with persistence (appendonly) and without eviction (maxmemory-policy
-// noeviction). If Redis forgets, running replicas
-// still know which sessions were ended, and those that start later do not. A lock is
-// forgotten by a failover to a replica of Redis that lags behind, and ends when Redis is
-// away for more than five seconds while a token is renewed: then a provider may be asked
-// twice.
+// noeviction). If Redis forgets, running replicas still know which sessions were ended,
+// and those that start later do not. A lock is forgotten by a failover to a replica of
+// Redis that lags behind, and ends when Redis is away for more than five seconds while a
+// token is renewed: then a provider may be asked twice.
 //
 // While Redis is away, no token is renewed and everybody stays logged in; sessions
 // that were ended before stay ended. It may come back at any time.
